@@ -1,0 +1,43 @@
+/* limits.h: every ceiling on something that comes from outside. Each is tested at the limit and past it.
+ * To add one: a row here with its reason, a test, and use it by name. docs/limits.md is generated from the lines. */
+#pragma once
+
+#define LIMIT_JSON_DEPTH 128                       /* nesting of any JSON document */
+#define LIMIT_JSON_BYTES ((size_t)64 << 20)        /* one JSON document in memory */
+#define LIMIT_YAML_BYTES ((size_t)1 << 20)         /* one configuration file */
+#define LIMIT_YAML_DEPTH 64                        /* nesting of a configuration file */
+#define LIMIT_HTTP_BODY_BYTES ((size_t)8 << 20)    /* request body our server accepts */
+#define LIMIT_HTTP_HEADER_BYTES ((size_t)64 << 10) /* request head our server accepts */
+#define LIMIT_TENSORS 100000                       /* tensors in one model */
+#define LIMIT_TENSOR_DIMS 4                        /* dimensions of one tensor */
+#define LIMIT_GGUF_KEYS 65536                      /* metadata pairs of one GGUF file */
+#define LIMIT_GGUF_ARRAY ((uint64_t)16 << 20)      /* elements in one GGUF metadata array */
+#define LIMIT_GGUF_STRING ((uint64_t)16 << 20)     /* bytes in one GGUF string */
+#define LIMIT_SAFETENSORS_HEADER ((uint64_t)100 << 20) /* header bytes, as the reference reader */
+#define LIMIT_SHARDS 4096                          /* files of one sharded model */
+#define LIMIT_VOCAB 1000000                        /* tokens of one tokenizer */
+#define LIMIT_TOKENIZE_BYTES ((size_t)16 << 20)    /* text tokenized in one call */
+#define LIMIT_TEMPLATE_BYTES ((size_t)1 << 20)     /* source of one chat template */
+#define LIMIT_TEMPLATE_STEPS 2000000               /* evaluation steps of one rendering */
+#define LIMIT_TEMPLATE_OUTPUT ((size_t)16 << 20)   /* rendered bytes */
+#define LIMIT_LAYERS 512                           /* decoder layers of one model */
+#define LIMIT_CONTEXT_TOKENS 1048576               /* context length of one model */
+#define LIMIT_LORA_RANK 1024                       /* rank of one adapter */
+#define LIMIT_ADAPTERS 64                          /* adapters loaded in one server */
+#define LIMIT_DATASET_FILES 4096                   /* files of one dataset */
+#define LIMIT_DATASET_ROW_BYTES ((size_t)16 << 20) /* one row's text */
+#define LIMIT_DATASET_ROWS ((int64_t)100000000)    /* rows of one dataset */
+#define LIMIT_PARQUET_COLUMNS 4096                 /* leaf columns of one parquet file */
+#define LIMIT_PARQUET_PAGE_BYTES ((size_t)1 << 30) /* one page, uncompressed */
+#define LIMIT_PARQUET_FOOTER_BYTES ((size_t)256 << 20) /* footer of one parquet file */
+#define LIMIT_TAR_ENTRIES 100000                   /* members of one layer */
+#define LIMIT_TAR_BYTES ((uint64_t)1 << 40)        /* extracted bytes of one layer */
+#define LIMIT_TAR_RATIO 1000                       /* extracted over compressed bytes, past 64 MiB */
+#define LIMIT_OCI_MANIFEST_BYTES ((size_t)4 << 20) /* one manifest, as registries limit it */
+#define LIMIT_OCI_LAYERS 1024                      /* layers of one image */
+#define LIMIT_REDIRECTS 10                         /* HTTP redirects followed */
+#define LIMIT_STOP_STRINGS 16                      /* stop strings of one request */
+#define LIMIT_LOGIT_BIAS 1024                      /* logit_bias entries of one request */
+#define LIMIT_LOGPROBS 20                          /* top_logprobs of one request */
+#define LIMIT_CHOICES 128                          /* n of one request */
+#define LIMIT_TERMINATION_BYTES 4096               /* the pod contract's termination message */
