@@ -58,7 +58,7 @@ static void set_message(struct err *err, enum err_kind kind, int sys_errno, cons
 	memcpy(err->message, text, sizeof text);
 }
 
-int err_set(struct err *err, enum err_kind kind, const char *fmt, ...)
+int (err_set)(struct err *err, enum err_kind kind, const char *fmt, ...)
 {
 	if (!err)
 		return -1;
@@ -82,7 +82,7 @@ static enum err_kind refine(enum err_kind kind, int sys_errno)
 	return sys_errno == ENOMEM ? ERR_NO_MEMORY : kind;
 }
 
-int err_set_errno(struct err *err, enum err_kind kind, int sys_errno, const char *fmt, ...)
+int (err_set_errno)(struct err *err, enum err_kind kind, int sys_errno, const char *fmt, ...)
 {
 	if (!err)
 		return -1;
@@ -96,7 +96,7 @@ int err_set_errno(struct err *err, enum err_kind kind, int sys_errno, const char
 	return -1;
 }
 
-int err_wrap(struct err *err, const char *fmt, ...)
+int (err_wrap)(struct err *err, const char *fmt, ...)
 {
 	if (!err)
 		return -1;

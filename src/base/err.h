@@ -57,3 +57,8 @@ int err_set(struct err *err, enum err_kind kind, const char *fmt, ...) __attribu
 int err_set_errno(struct err *err, enum err_kind kind, int sys_errno, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 /* Prefix "context: " to the message of an error that is already set; keeps the kind; returns -1. */
 int err_wrap(struct err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* The compiler cannot see that these return -1; the macros tell it, so that it knows outputs are set on success. */
+#define err_set(...) ({ (void)(err_set)(__VA_ARGS__); -1; })
+#define err_set_errno(...) ({ (void)(err_set_errno)(__VA_ARGS__); -1; })
+#define err_wrap(...) ({ (void)(err_wrap)(__VA_ARGS__); -1; })
