@@ -107,7 +107,8 @@ int (err_wrap)(struct err *err, const char *fmt, ...)
 	va_end(ap);
 	clean(text);
 	size_t used = strlen(text);
-	snprintf(text + used, sizeof text - used, ": %s", err->message);
+	if (snprintf(text + used, sizeof text - used, ": %s", err->message) < 0) /* truncation is wanted */
+		text[used] = 0;
 	memcpy(err->message, text, sizeof text);
 	return -1;
 }
