@@ -10,7 +10,8 @@
 
 struct weights_tensor {
 	str name;                 /* as in the file */
-	enum dtype type;
+	enum dtype type;          /* DT_COUNT: valid in the format but no weight type of ours (I64, U8 …); refuse it when used as a weight */
+	const char *type_name;    /* the format's own spelling, for messages */
 	int32_t n_dims;
 	int64_t shape[LIMIT_TENSOR_DIMS]; /* row-major order, slowest first: a Linear weight is [out, in] (GGUF's ne is reversed) */
 	const void *data;         /* into the mapping, aligned as the file gives it (maybe not at all) */
