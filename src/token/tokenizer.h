@@ -34,11 +34,12 @@ str tokenizer_token(const struct tokenizer *t, int32_t id);
  * in the text become their ids (true for rendered chat templates, false for untrusted plain text).
  * Invalid UTF-8 is an error (ERR_INVALID, with the offset). */
 WARN_UNUSED int tokenizer_encode(const struct tokenizer *t, str text, bool add_special, bool parse_special, struct token_vec *out, struct err *err);
-/* Append the text of ids as the reference decodes (skip_special_tokens = skip_special). Bytes may be invalid UTF-8 at
- * the ends when ids are a slice; see tokenizer_piece for streaming. */
+/* Append the text of ids as the reference decodes (skip_special_tokens = skip_special). Always well-formed UTF-8: bytes
+ * that form no character become U+FFFD. For text that arrives token by token see detok.h. An id outside the
+ * vocabulary is ERR_INVALID. */
 WARN_UNUSED int tokenizer_decode(const struct tokenizer *t, const int32_t *ids, size_t n, bool skip_special, struct buf *out, struct err *err);
-/* Bytes of one token as it appears mid-text (special tokens give their content). `first`: start of the text, where
- * SentencePiece drops the leading space. */
+/* Bytes of one token as it appears mid-text (special tokens give their content); maybe only a part of a character.
+ * `first`: start of the text, where SentencePiece drops the leading space. */
 void tokenizer_piece(const struct tokenizer *t, int32_t id, bool first, struct buf *out);
 
 /* The chat template's source, or an empty str. Borrowed. */
