@@ -6,6 +6,8 @@
 #define LIMIT_JSON_BYTES ((size_t)64 << 20)        /* one JSON document in memory */
 #define LIMIT_YAML_BYTES ((size_t)1 << 20)         /* one configuration file */
 #define LIMIT_YAML_DEPTH 64                        /* nesting of a configuration file */
+#define LIMIT_YAML_NODES ((size_t)100000)          /* values of a configuration file, aliases expanded */
+#define LIMIT_FIELD_ERRORS 32                      /* configuration errors collected before giving up */
 #define LIMIT_HTTP_BODY_BYTES ((size_t)8 << 20)    /* request body our server accepts */
 #define LIMIT_HTTP_HEADER_BYTES ((size_t)64 << 10) /* request head our server accepts */
 #define LIMIT_TENSORS 100000                       /* tensors in one model */
