@@ -3,7 +3,12 @@
 #pragma once
 #include "model/model.h"
 
-struct lora_pair { int32_t rank; float scale; float *a, *b; }; /* rank 0: this linear has none. a [rank,K], b [N,rank] f32, HF row order */
+struct lora_pair {
+	int32_t rank;    /* 0: this linear has none */
+	int32_t n, k;    /* outputs N and inputs K of the linear it adapts */
+	float scale;
+	float *a, *b;    /* a [rank, K], b [N, rank], f32, HF row order */
+};
 struct adapter {
 	struct lora_pair *pairs;      /* [layers * LIN_COUNT], layer-major */
 	int32_t layers;
@@ -20,5 +25,5 @@ void adapter_close(struct adapter *a);
 struct adapter_meta { /* what PEFT wants to read back in adapter_config.json */
 	const char *base_model; int32_t rank; double alpha, dropout; bool rslora; const char *const *target_modules; size_t n_targets;
 };
-/* Writes both files atomically, tensor names as PEFT's ("base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight"). */
+/* Creates the folder if needed and writes each file atomically, the configuration last; the bytes depend on the arguments only. Tensor names as PEFT's ("base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight"). */
 WARN_UNUSED int adapter_save(const struct adapter *a, const char *folder, const struct adapter_meta *meta, struct err *err);

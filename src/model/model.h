@@ -61,14 +61,15 @@ struct model_config {
 	enum activation activation;
 	bool tied_embeddings;             /* head shares token_embd */
 	int32_t sliding_window;           /* 0: none. Key j is visible to query i when i - j < window */
-	bool qk_norm, qkv_bias;
+	bool qk_norm, qkv_bias, o_bias;
 	/* rotary embedding: rope_dims <= head_dim rotates, the rest passes through */
 	int32_t rope_dims;
 	double rope_theta;
 	enum rope_scaling scaling;
 	double rope_factor, rope_low_freq_factor, rope_high_freq_factor, rope_attention_factor;
 	int32_t rope_original_context;
-	const float *rope_short, *rope_long;  /* LONGROPE: rope_dims/2 factors each, else NULL */
+	const float *rope_short, *rope_long;  /* LONGROPE: rope_dims/2 divisors of inv_freq each, else NULL; the same array twice when
+					       * a file carries one fixed set (GGUF rope_freqs) */
 };
 
 /* --- the model ------------------------------------------------------------------------------------ */
@@ -94,9 +95,13 @@ struct arch {
 	const char *name;            /* our name, "llama" */
 	const char *gguf_name;       /* general.architecture, NULL when only HF */
 	const char *const *hf_types; /* model_type values of config.json, NULL-terminated */
+	bool gguf_interleaved;       /* its GGUF files store q/k rows in llama.cpp's rope order (struct mat) */
 	int (*configure)(const struct weights *w, struct model_config *config, struct arena *arena, struct err *err);
 	void (*layer)(struct layer_builder *b, const struct model_config *config);
 };
+
+/* The rows of the table in model.c; each is defined in its own file. */
+extern const struct arch arch_llama, arch_mistral, arch_qwen2, arch_qwen3, arch_phi3;
 
 /* Opens weights, recognises the architecture, checks every tensor's presence and shape, builds the program.
  * Nothing is copied but vectors; matrices point into the mapping. */
@@ -107,6 +112,12 @@ void model_close(struct model *m);
 void model_rope(const struct model_config *c, int64_t length, float *inv_freq, float *magnitude);
 /* Pack all matrices for serving and drop their source pages. */
 WARN_UNUSED int model_pack(struct model *m, enum compute compute, struct pool *pool, struct err *err);
+
+/* The program of one layer, as `arch->layer` writes it. ERR_INTERNAL when it exceeds the limits above. */
+WARN_UNUSED int model_program(const struct arch *arch, const struct model_config *c, struct program *out, struct err *err);
+/* True when a sequence of `length` tokens takes the long factors (only LONGROPE with two sets can say so). Keys cached with the
+ * other set must be recomputed, as the reference does when a generation crosses rope_original_context. */
+bool model_rope_is_long(const struct model_config *c, int64_t length);
 
 /* Program writers, used by model files. Each returns the new value's number. */
 int8_t layer_input(struct layer_builder *b);
