@@ -19,11 +19,11 @@ static int by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* Point i of `points` evenly spaced in [0.1, 1], from the nearer end, as torch.linspace rounds it. */
+/* Point i of `points` evenly spaced in [0.1, 1], from the nearer end, rounded once as torch.linspace does. */
 static float boundary(int i, int points)
 {
-	float step = (1.0f - 0.1f) / (float)(points - 1);
-	return i < points / 2 ? 0.1f + step * (float)i : 1.0f - step * (float)(points - 1 - i);
+	double step = (double)((1.0f - 0.1f) / (float)(points - 1));
+	return (float)(i < points / 2 ? (double)0.1f + step * i : 1.0 - step * (points - 1 - i));
 }
 
 /* For each of seven decades 10^-6 .. 10^0, 2^i values at the middles of equal parts of [0.1, 1], both signs; 0; 1. */
@@ -116,6 +116,14 @@ void nf4_quantise(const float *w, int64_t n, uint8_t *packed, float *absmax)
 	}
 }
 
+/* bitsandbytes looks its 8-bit code up through a table over [-1, 1] of 65536 points: x is first moved to the
+ * nearest point, which decides near-ties as the recorded bytes show. */
+static float grid_point(float x)
+{
+	double point = floor(((double)x + 1) * 0.5 * 65535 + 0.5);
+	return (float)(point * 2 / 65535 - 1);
+}
+
 void nf4_quantise_absmax(const float *absmax, int64_t n, uint8_t *absmax_q, float *absmax2, float *offset)
 {
 	const float *code = nf4_dynamic_code();
@@ -132,13 +140,13 @@ void nf4_quantise_absmax(const float *absmax, int64_t n, uint8_t *absmax_q, floa
 			m = fmaxf(m, fabsf(absmax[i] - mean));
 		absmax2[b] = m;
 		for (int64_t i = from; i < to; i++)
-			absmax_q[i] = nearest(code, 256, m > 0 ? (absmax[i] - mean) / m : 0);
+			absmax_q[i] = nearest(code, 256, m > 0 ? grid_point((absmax[i] - mean) * (1.0f / m)) : 0);
 	}
 }
 
 void i8_quantise_row(const float *w, int64_t n, int8_t *row, float *absmax)
 {
-	float m = max_abs(w, n), inverse = m > 0 ? 127.0f / m : 0;
+	float m = max_abs(w, n), inverse = m > 0 ? 127.0f * (1.0f / m) : 0; /* in this order, as bitsandbytes rounds it */
 	*absmax = m;
 	for (int64_t i = 0; i < n; i++)
 		row[i] = (int8_t)lrintf(w[i] * inverse);
