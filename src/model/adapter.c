@@ -76,7 +76,7 @@ static int check_shape(const struct reader *r, const struct weights_tensor *t, c
 		return err_set(r->err, ERR_MODEL, "adapter tensor '%.*s' is [%lld, %lld], this model and rank need [%lld, %lld]", STR_FMT(t->name), (long long)t->shape[0],
 			       (long long)(t->n_dims > 1 ? t->shape[1] : 1), (long long)rows, (long long)cols);
 	if (t->type != DT_F32 && t->type != DT_F16 && t->type != DT_BF16)
-		return err_set(r->err, ERR_MODEL, "adapter tensor '%.*s' is %s, it must be f32, f16 or bf16", STR_FMT(t->name), dtype_traits(t->type)->name);
+		return err_set(r->err, ERR_MODEL, "adapter tensor '%.*s' is %s, it must be f32, f16 or bf16", STR_FMT(t->name), t->type_name);
 	return 0;
 }
 

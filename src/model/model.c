@@ -65,10 +65,12 @@ static int load_matrix(const struct loader *l, const char *name, int64_t rows, i
 	if (t->n_dims != 2 || t->shape[0] != rows || t->shape[1] != cols)
 		return err_set(l->err, ERR_MODEL, "tensor '%s' is [%lld, %lld] (%d dimensions), the configuration needs [%lld, %lld]", name,
 			       (long long)t->shape[0], (long long)(t->n_dims > 1 ? t->shape[1] : 1), t->n_dims, (long long)rows, (long long)cols);
+	if (t->type == DT_COUNT)
+		return err_set(l->err, ERR_MODEL, "tensor '%s' has the type %s, which no weight may have", name, t->type_name);
 	size_t row_bytes = dtype_bytes(t->type, cols);
 	if (row_bytes == 0 || t->bytes != row_bytes * (size_t)rows)
 		return err_set(l->err, ERR_MODEL, "tensor '%s': rows of %lld elements are not whole %s blocks", name, (long long)cols,
-			       dtype_traits(t->type)->name);
+			       t->type_name);
 	*out = (struct mat){.type = t->type, .rows = rows, .cols = cols, .src = t->data, .row_bytes = row_bytes};
 	return 0;
 }
@@ -82,7 +84,7 @@ static int load_vector(const struct loader *l, const char *name, int64_t n, int3
 		return err_set(l->err, ERR_MODEL, "tensor '%s' has %lld elements (%d dimensions), the configuration needs [%lld]", name, (long long)t->shape[0],
 			       t->n_dims, (long long)n);
 	if (t->type != DT_F32 && t->type != DT_F16 && t->type != DT_BF16)
-		return err_set(l->err, ERR_MODEL, "tensor '%s' is %s: a vector must be f32, f16 or bf16", name, dtype_traits(t->type)->name);
+		return err_set(l->err, ERR_MODEL, "tensor '%s' is %s: a vector must be f32, f16 or bf16", name, t->type_name);
 	float *stored = arena_array(&l->model->arena, (size_t)n, sizeof *stored), *v = stored;
 	dtype_traits(t->type)->to_f32(t->data, stored, n);
 	if (interleaved_head_dim) {
