@@ -1,6 +1,7 @@
 /* data.h: training examples out of files. Formats: parquet, Arrow IPC / Feather v2, JSON, JSON Lines, CSV.
- * A dataset is one or more files read as one list of rows; a row is one of four shapes. Rows are read lazily
- * and independently, so shuffling costs an index array only. Owner: one thread. */
+ * A dataset is one or more files read as one list of rows; a row is one of three shapes. Rows are read lazily and in any
+ * order: text formats keep the offset of each row, column formats decode a row group once into a compact store
+ * (memory first, then an unlinked file in $TMPDIR), so a shuffled epoch costs the same as a sequential one. Owner: one thread. */
 #pragma once
 #include "base/buf.h"
 #include "base/err.h"
@@ -19,24 +20,25 @@ struct data_options {
 	const char *response_column;  /* upstream's default "text" counts as not given when the file has no such column */
 	const char *messages_column;
 	const char *extension;        /* force "parquet", "arrow", "json", "jsonl", "csv"; NULL: by magic bytes, then name */
-	bool skip_bad_rows;           /* bad rows are counted instead of failing */
+	bool skip_bad_rows;           /* data_open looks past bad rows when it searches for columns; data_read fails on them as ever */
 };
 
 struct data;
 /* paths: files or folders (folders are walked in name order for files of a known format). Column detection happens here;
- * an empty dataset is an error (ERR_DATA). Errors name file, row (1-based), column and why. */
+ * an empty dataset is an error (ERR_DATA). Errors name file, row (1-based), column and why. options may be NULL. */
 WARN_UNUSED int data_open(struct data **out, const char *const *paths, size_t n_paths, const struct data_options *options, struct err *err);
 void data_close(struct data *d);
 int64_t data_rows(const struct data *d);
 enum data_shape data_shape(const struct data *d);
-const char *data_describe(const struct data *d);   /* "2 files, 15 011 rows, parquet, column 'messages'" */
+const char *data_describe(const struct data *d);   /* "2 files, 15011 rows, parquet, column 'messages'" */
 
 struct data_row {
 	enum data_shape shape;
 	json_t *messages;          /* DATA_MESSAGES: new reference, array of {"role","content"} */
 	struct buf prompt, text;   /* DATA_COMPLETION: prompt, and completion in text; DATA_TEXT: text */
 };
-/* Read row i (0-based over all files). 0, or -1 with ERR_DATA naming file/row/column; the caller decides to skip. */
+/* Read row i (0-based over all files) into *row, which is overwritten: zero it or call data_row_done first. 0, or -1 with
+ * ERR_DATA (the row is bad, named by file, row, column; the caller decides to skip) or another kind (disk full, no memory). */
 WARN_UNUSED int data_read(struct data *d, int64_t i, struct data_row *row, struct err *err);
 void data_row_done(struct data_row *row);
 /* "file.parquet row 17" for messages about row i. Valid until the next call. */
