@@ -32,6 +32,7 @@ static const struct err_traits TRAITS[ERR_KIND_COUNT] = {
 	[ERR_CANCELLED] = {"cancelled", "Cancelled", 499, ERR_RETRY_NOW, 18},
 	[ERR_DIVERGED] = {"diverged", "LossDiverged", 500, ERR_RETRY_NEVER, 19},
 	[ERR_UNSUPPORTED] = {"unsupported", "Unsupported", 501, ERR_RETRY_NEVER, 20},
+	[ERR_SAVED] = {"saved", "InterruptedAndSaved", 503, ERR_RETRY_NOW, 21},
 };
 
 const struct err_traits *err_traits(enum err_kind kind)

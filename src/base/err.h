@@ -28,6 +28,7 @@ enum err_kind {
 	ERR_CANCELLED,    /* stopped by signal or by the client */
 	ERR_DIVERGED,     /* training loss became NaN or infinite */
 	ERR_UNSUPPORTED,  /* valid, but this build cannot do it */
+	ERR_SAVED,        /* stopped by a signal after saving; the same command continues */
 	ERR_KIND_COUNT
 };
 

@@ -168,6 +168,21 @@ static void check_choice(const struct field *f, const char *word, const char *pa
 	buf_done(&words);
 }
 
+/* Null, false, zero, empty, or the row's default: a FIELD_REFUSED key may say so. */
+static bool is_off(const struct field *f, const json_t *v)
+{
+	double number = 1;
+	if (as_number(v, &number) && number == 0)
+		return true;
+	if (json_is_false(v) || (json_is_string(v) && json_string_length(v) == 0) || (json_is_array(v) && json_array_size(v) == 0) ||
+	    (json_is_object(v) && json_object_size(v) == 0))
+		return true;
+	json_t *fallback = f->fallback ? yaml_scalar(str_of(f->fallback)) : NULL;
+	bool same = fallback && json_equal(fallback, v);
+	json_decref(fallback);
+	return same;
+}
+
 static void decode_value(struct decoder *d, const struct field *f, const json_t *v, uint32_t line, const char *path, void *out)
 {
 	union any_member member = {0};
@@ -181,6 +196,8 @@ static void decode_value(struct decoder *d, const struct field *f, const json_t 
 		check_choice(f, member.s, path, line, d->report);
 	if (f->offset != FIELD_NO_MEMBER)
 		memcpy((char *)out + f->offset, &member, member_size(f->type));
+	if (f->use == FIELD_REFUSED && !is_off(f, v))
+		field_report_add(d->report, line, path, "is not supported by this build; remove it%s%s", f->fallback ? " or set it to " : "", f->fallback ? f->fallback : "");
 	if (f->use == FIELD_NOT_HERE)
 		note_ignored(d->report, path);
 }
@@ -191,6 +208,13 @@ static const struct field *find(const struct field *rows, size_t n, const char *
 		if (strcmp(rows[i].name, name) == 0)
 			return &rows[i];
 	return NULL;
+}
+
+/* "alpha" for "lora_alpha": a likely abbreviation that edit distance does not find. */
+static bool is_last_word(const char *name, const char *key)
+{
+	size_t n = strlen(name), k = strlen(key);
+	return k >= 3 && n > k && name[n - k - 1] == '_' && strcmp(name + n - k, key) == 0;
 }
 
 static void unknown_key(struct decoder *d, const struct field_section *sections, size_t n, const struct field_section *here, const char *key, uint32_t line, const char *path)
@@ -204,6 +228,8 @@ static void unknown_key(struct decoder *d, const struct field_section *sections,
 	for (size_t i = 0; i < here->n; i++)
 		names[i] = here->rows[i].name;
 	const char *near = str_nearest(str_of(key), names);
+	for (size_t i = 0; !near && i < here->n; i++)
+		near = is_last_word(names[i], key) ? names[i] : NULL;
 	if (near)
 		field_report_add(d->report, line, path, "unknown key; did you mean '%s'?", near);
 	else

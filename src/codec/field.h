@@ -26,7 +26,8 @@ struct field_strings { const char **items; size_t len; };
 
 enum field_use {
 	FIELD_USED,
-	FIELD_NOT_HERE   /* accepted as upstream accepts it, has no effect on this machine; reported once when given */
+	FIELD_NOT_HERE,  /* accepted as upstream accepts it, has no effect on this machine; reported once when given */
+	FIELD_REFUSED    /* would change the result and this build cannot do it: only "off" (null, false, 0, empty) or the default is accepted */
 };
 #define FIELD_NO_MEMBER UINT32_MAX
 

@@ -54,6 +54,7 @@ static void put_type(const struct field *f, struct buf *out)
 
 void field_print_page(const struct field_section *sections, size_t n, struct buf *out)
 {
+	static const char *const USES[] = {[FIELD_USED] = "", [FIELD_NOT_HERE] = "*(no effect here)* ", [FIELD_REFUSED] = "*(not supported)* "};
 	for (size_t s = 0; s < n; s++) {
 		buf_printf(out, "\n## %s\n\n%s\n\n| key | type | default | meaning |\n| --- | --- | --- | --- |\n", sections[s].name, sections[s].help);
 		for (size_t i = 0; i < sections[s].n; i++) {
@@ -61,7 +62,7 @@ void field_print_page(const struct field_section *sections, size_t n, struct buf
 			buf_printf(out, "| `%s` | ", f->name);
 			put_type(f, out);
 			buf_printf(out, " | %s%s%s | %s%s |\n", f->fallback ? "`" : "", f->fallback ? f->fallback : "", f->fallback ? "`" : "",
-				   f->use == FIELD_NOT_HERE ? "*(no effect here)* " : "", f->help);
+				   USES[f->use], f->help);
 		}
 	}
 }

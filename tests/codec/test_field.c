@@ -18,6 +18,7 @@ static const struct field ALPHA[] = {
 	{"names", FIELD_STRINGS, 0, offsetof(struct alpha, names), NULL, "which"},
 	{"extra", FIELD_OBJECT, 0, offsetof(struct alpha, extra), NULL, "more"},
 	{"any", FIELD_ANY, 0, offsetof(struct alpha, any), NULL, "whatever"},
+	{"dora", FIELD_ANY, FIELD_REFUSED, FIELD_NO_MEMBER, "false", "other method"},
 	{"device_map", FIELD_ANY, FIELD_NOT_HERE, FIELD_NO_MEMBER, "auto", "placement"},
 };
 static const struct field BETA[] = {{"size", FIELD_INT, 0, offsetof(struct beta, size), "7", "bytes"}};
@@ -149,6 +150,19 @@ START_TEST(keys_without_effect_are_reported_once)
 }
 END_TEST
 
+START_TEST(keys_that_cannot_be_honoured_are_refused_unless_off)
+{
+	refuse("Alpha: {dora: true}", "'t.yaml' line 1: Alpha.dora: is not supported by this build; remove it or set it to false");
+	refuse("Alpha: {dora: [1]}", "'t.yaml' line 1: Alpha.dora: is not supported by this build; remove it or set it to false");
+	static const char *const OFF[] = {"Alpha: {dora: false}", "Alpha: {dora: ~}", "Alpha: {dora: 0}", "Alpha: {dora: []}", "Alpha: {dora: {}}", "Alpha: {dora: ''}"};
+	for (size_t i = 0; i < sizeof OFF / sizeof OFF[0]; i++) {
+		decode(OFF[i]);
+		ck_assert_msg(field_report_check(&report, "t", &err) == 0, "%s: %s", OFF[i], err.message);
+	}
+	finish();
+}
+END_TEST
+
 START_TEST(page_lists_every_row)
 {
 	struct buf out = {0};
@@ -171,6 +185,7 @@ int main(void)
 	tcase_add_test(tc, wrong_types_and_ranges_are_named);
 	tcase_add_test(tc, all_errors_are_collected_up_to_the_limit);
 	tcase_add_test(tc, keys_without_effect_are_reported_once);
+	tcase_add_test(tc, keys_that_cannot_be_honoured_are_refused_unless_off);
 	tcase_add_test(tc, page_lists_every_row);
 	suite_add_tcase(suite, tc);
 	SRunner *runner = srunner_create(suite);
