@@ -1,0 +1,192 @@
+/* forward_steps.c: what each step of a plan does, from one worker's side. */
+#include "engine/forward_internal.h"
+
+#include "ops/glu.h"
+#include "ops/low_rank.h"
+#include "ops/rms_norm.h"
+#include "ops/rope.h"
+#include "ops/rows.h"
+#include <math.h>
+
+static int64_t stride(const struct walk *k, struct view v)
+{
+	return k->plan->widths[v.buffer];
+}
+
+static float *at(const struct walk *k, struct view v, int64_t row)
+{
+	return k->f->buffers[v.buffer] + row * stride(k, v) + v.offset;
+}
+
+static int64_t rows_of(const struct walk *k)
+{
+	return k->job->batch->rows;
+}
+
+void forward_step_prepare(struct walk *k, const struct step *s)
+{
+	const struct model_config *c = &k->f->model->config;
+	struct worker w = k->shared ? k->w : k->solo;
+	int64_t rows = rows_of(k), width = s->a.width;
+	float *x = k->shared ? k->f->shared_x : k->lane->x;
+	k->prepared = false;
+	k->input = (struct mat_input){.x = x, .rows = rows, .cols = width, .scratch = k->shared ? k->f->shared_prepared : k->lane->prepared};
+	if (s->prepare == OP_RMS_NORM) {
+		struct norm_shape shape = {.rows = rows, .width = width, .d = width, .eps = c->norm_eps};
+		rms_norm_forward(at(k, s->a, 0), stride(k, s->a), k->f->model->layers[k->layer].vector[s->vector], x, width, shape, w);
+	} else if (s->prepare == OP_GLU) {
+		struct glu_shape shape = {.rows = rows, .width = width, .gelu = c->activation == ACT_GELU_TANH};
+		glu_forward(at(k, s->a, 0), stride(k, s->a), at(k, s->b, 0), stride(k, s->b), x, width, shape, w);
+	} else {
+		k->input.x = at(k, s->a, 0);
+	}
+}
+
+void forward_step_linear(struct walk *k, const struct step *s)
+{
+	const struct mat *m = &k->f->model->layers[k->layer].linear[s->linear];
+	if (!k->prepared || k->prepared_type != m->type) {
+		if (k->shared && k->prepared) /* another form: the last product may still read the old one */
+			pool_barrier(k->w);
+		mat_input_prepare(&k->input, m, k->f->options.compute, k->shared ? k->w : k->solo);
+		if (k->shared)
+			pool_barrier(k->w);
+		k->prepared = true;
+		k->prepared_type = m->type;
+	}
+	mat_forward(m, &k->input, k->f->options.compute, at(k, s->out, 0), stride(k, s->out), s->accumulate, k->w);
+}
+
+static void delta_rows(struct walk *k, const struct step *s, const struct lora *lora, int64_t from, int64_t to)
+{
+	const struct mat *m = &k->f->model->layers[k->layer].linear[s->linear];
+	const struct lora_weights *w = lora ? lora_get(lora, k->layer, s->linear) : NULL;
+	float *y = at(k, s->out, from);
+	if (s->vector >= 0)
+		rows_add(y, stride(k, s->out), k->f->model->layers[k->layer].vector[s->vector], 0, y, stride(k, s->out), to - from, m->rows, k->solo);
+	if (w == NULL || w->rank == 0)
+		return;
+	low_rank_down(k->input.x + from * m->cols, m->cols, w->a, k->lane->low_rank, to - from, m->cols, w->rank, 1, k->solo);
+	low_rank_up(k->lane->low_rank, w->bt, y, stride(k, s->out), to - from, m->rows, w->rank, w->scale, true, k->solo);
+}
+
+void forward_step_delta(struct walk *k, const struct step *s)
+{
+	int64_t from, to;
+	worker_range(k->w, rows_of(k), 1, &from, &to);
+	for (int32_t i = 0; i < k->job->batch->n_segments; i++) {
+		const struct segment *g = &k->job->batch->segments[i];
+		int64_t a = g->row > from ? g->row : from, b = g->row + g->rows < to ? g->row + g->rows : to;
+		if (a < b)
+			delta_rows(k, s, g->adapter >= 0 ? k->job->adapters[g->adapter] : NULL, a, b);
+	}
+}
+
+/* Per-head norm and rotary embedding of rows [from, to), in place. */
+static void turn(struct walk *k, struct view v, int vector, bool rope, int64_t from, int64_t to)
+{
+	const struct model_config *c = &k->f->model->config;
+	float *x = at(k, v, from);
+	if (vector >= 0) {
+		struct norm_shape shape = {.rows = to - from, .width = v.width, .d = c->head_dim, .eps = c->norm_eps};
+		rms_norm_forward(x, stride(k, v), k->f->model->layers[k->layer].vector[vector], x, stride(k, v), shape, k->solo);
+	}
+	if (rope) {
+		struct rope_shape shape = {.rows = to - from, .width = v.width, .d = c->head_dim, .dims = c->rope_dims};
+		rope_forward(x, stride(k, v), k->f->rope + from * c->rope_dims, x, stride(k, v), shape, k->solo);
+	}
+}
+
+void forward_step_keys(struct walk *k, const struct step *s)
+{
+	const struct kv_cache *kv = k->f->kv;
+	const struct kv_kernels *kernels = kv_kernels();
+	int64_t from, to;
+	worker_range(k->w, rows_of(k), 1, &from, &to);
+	turn(k, s->a, s->vector, s->rope_a, from, to);
+	turn(k, s->b, s->vector_b, s->rope_b, from, to);
+	for (int32_t i = 0; i < k->job->batch->n_segments; i++) {
+		const struct segment *g = &k->job->batch->segments[i];
+		int64_t a = g->row > from ? g->row : from, b = g->row + g->rows < to ? g->row + g->rows : to;
+		for (int32_t h = 0; a < b && h < kv->heads; h++) {
+			int64_t first = g->first + (a - g->row);
+			kernels->store_keys(kv->type, kv->d, kv_cache_keys(kv, g->slot, k->layer, h), first, b - a, at(k, s->b, a) + h * kv->d, stride(k, s->b));
+			kernels->store_values(kv->type, kv->d, kv_cache_values(kv, g->slot, k->layer, h), first, b - a, at(k, s->c, a) + h * kv->d, stride(k, s->c));
+		}
+	}
+}
+
+/* --- attention --------------------------------------------------------------------------------------------------- */
+
+/* Rows [row, row + rows) of segment g against KV head h: the unit that workers share out. */
+struct piece { const struct segment *g; int64_t row, rows; int32_t h; };
+
+static int64_t cost(const struct piece *p)
+{
+	return p->rows * (p->g->first + (p->row - p->g->row) + p->rows / 2 + 32);
+}
+
+static int64_t piece_rows(const struct walk *k)
+{
+	int32_t group = k->f->model->config.heads / k->f->model->config.kv_heads;
+	return group < KV_TILE_ROWS ? KV_TILE_ROWS / group : 1;
+}
+
+static int64_t total_cost(const struct walk *k)
+{
+	int64_t sum = 0, step = piece_rows(k);
+	for (int32_t i = 0; i < k->job->batch->n_segments; i++) {
+		const struct segment *g = &k->job->batch->segments[i];
+		for (int64_t r = 0; r < g->rows; r += step) {
+			struct piece p = {.g = g, .row = g->row + r, .rows = g->rows - r < step ? g->rows - r : step};
+			sum += cost(&p) * k->f->model->config.heads;
+		}
+	}
+	return sum;
+}
+
+/* Query heads [from, to) of the piece's group. */
+static void attend(const struct walk *k, const struct step *s, const struct piece *p, int32_t from, int32_t to)
+{
+	const struct model_config *c = &k->f->model->config;
+	const struct kv_cache *kv = k->f->kv;
+	int64_t column = ((int64_t)p->h * (c->heads / c->kv_heads) + from) * c->head_dim;
+	struct kv_attention a = {
+		.type = kv->type, .d = c->head_dim, .group = to - from, .window = c->sliding_window, .scale = 1.0f / sqrtf((float)c->head_dim),
+		.keys = kv_cache_keys(kv, p->g->slot, k->layer, p->h), .values = kv_cache_values(kv, p->g->slot, k->layer, p->h),
+		.first = p->g->first + (p->row - p->g->row), .rows = p->rows,
+		.q = at(k, s->a, p->row) + column, .ldq = stride(k, s->a),
+		.out = at(k, s->out, p->row) + column, .ldo = stride(k, s->out), .scratch = k->lane->attention,
+	};
+	kv_kernels()->attention(&a);
+}
+
+/* Every worker walks all pieces with a running cost and takes those whose middle falls into its part of the total: no counter
+ * is shared and the split does not depend on timing. With few rows the heads of a group are split too. */
+static void take(const struct walk *k, const struct step *s, const struct piece *p, int64_t *at_cost, int64_t total)
+{
+	int32_t group = k->f->model->config.heads / k->f->model->config.kv_heads, unit = k->shared ? group : 1, from = -1, to = -1;
+	for (int32_t h = 0; h < group; h += unit) {
+		int64_t piece_cost = cost(p) * unit, middle = *at_cost + piece_cost / 2;
+		*at_cost += piece_cost;
+		if (middle * k->w.count / total != k->w.index)
+			continue;
+		from = from < 0 ? h : from;
+		to = h + unit;
+	}
+	if (to > from)
+		attend(k, s, p, from, to);
+}
+
+void forward_step_attention(struct walk *k, const struct step *s)
+{
+	int64_t total = total_cost(k), at_cost = 0, step = piece_rows(k);
+	for (int32_t i = 0; i < k->job->batch->n_segments; i++) {
+		const struct segment *g = &k->job->batch->segments[i];
+		for (int32_t h = 0; h < k->f->kv->heads; h++)
+			for (int64_t r = 0; r < g->rows; r += step) {
+				struct piece p = {.g = g, .row = g->row + r, .rows = g->rows - r < step ? g->rows - r : step, .h = h};
+				take(k, s, &p, &at_cost, total);
+			}
+	}
+}
