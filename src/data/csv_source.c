@@ -129,8 +129,9 @@ static void csv_source_close(struct source *source)
 	free(s);
 }
 
-static int csv_source_open(struct source **out, str bytes, struct err *err)
+static int csv_source_open(struct source **out, str bytes, struct row_store *store, struct err *err)
 {
+	(void)store; /* a row is read from where it lies */
 	struct csv_source *s = mem_alloc(sizeof *s);
 	s->source.ops = &CSV_SOURCE;
 	s->mark_bytes = str_starts(bytes, STR("\xEF\xBB\xBF")) ? 3 : 0;

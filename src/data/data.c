@@ -25,6 +25,7 @@ struct data {
 	VEC(struct data_file) files;
 	int64_t rows;
 	enum data_shape shape;
+	struct row_store store;
 	struct buf record;
 	size_t read_bytes;   /* since pages were last handed back */
 	struct buf describe, where;
@@ -56,7 +57,7 @@ static int find_columns(struct data_file *f, const struct data_options *options,
 	return rc;
 }
 
-static int file_open(struct data_file *f, const struct data_options *options, struct err *err)
+static int file_open(struct data_file *f, struct row_store *store, const struct data_options *options, struct err *err)
 {
 	if (fd_map_open(&f->map, f->path, err) < 0)
 		return -1;
@@ -64,7 +65,7 @@ static int file_open(struct data_file *f, const struct data_options *options, st
 	f->map.fd = -1;
 	str bytes = f->map.len ? (str){(const char *)f->map.data, f->map.len} : STR("");
 	const struct source_ops *ops = format_detect(f->path, bytes, options->extension, err);
-	if (!ops || ops->open(&f->source, bytes, err) < 0 || (f->source->rows > 0 && find_columns(f, options, err) < 0)) {
+	if (!ops || ops->open(&f->source, bytes, store, err) < 0 || (f->source->rows > 0 && find_columns(f, options, err) < 0)) {
 		if (err && err->kind == ERR_INVALID)
 			err->kind = ERR_DATA;
 		return err_wrap(err, "%.80s", file_name(f));
@@ -82,7 +83,7 @@ static const char *shape_words(enum data_shape shape)
 static int add_file(struct data *d, const char *path, const struct data_options *options, struct err *err)
 {
 	struct data_file f = {.path = mem_strdup(path), .map.fd = -1, .first_row = d->rows};
-	int rc = file_open(&f, options, err);
+	int rc = file_open(&f, &d->store, options, err);
 	if (rc < 0 || f.source->rows == 0) {
 		file_done(&f);
 		return rc;
@@ -118,6 +119,7 @@ int data_open(struct data **out, const char *const *paths, size_t n_paths, const
 	struct walk w = {0};
 	struct data *d = mem_alloc(sizeof *d);
 	d->record.max = RECORD_MAX;
+	row_store_init(&d->store, ROW_STORE_MEMORY_BYTES);
 	int rc = 0;
 	for (size_t i = 0; rc == 0 && i < n_paths; i++)
 		rc = walk_add(&w, paths[i], err);
@@ -142,6 +144,7 @@ void data_close(struct data *d)
 	for (size_t i = 0; i < d->files.len; i++)
 		file_done(&d->files.data[i]);
 	vec_done(&d->files);
+	row_store_done(&d->store);
 	buf_done(&d->record);
 	buf_done(&d->describe);
 	buf_done(&d->where);

@@ -6,11 +6,14 @@
 
 /* To add a format: a row per extension here, a magic row if it has one, an ops table in its own file. */
 static const struct { const char *extension; const struct source_ops *ops; } EXTENSIONS[] = {
-	{"csv", &CSV_SOURCE}, {"json", &JSON_SOURCE}, {"jsonl", &JSON_SOURCE}, {"ndjson", &JSON_SOURCE}, {"tsv", &CSV_SOURCE},
+	{"csv", &CSV_SOURCE},    
+	{"json", &JSON_SOURCE},   {"jsonl", &JSON_SOURCE}, {"ndjson", &JSON_SOURCE},   {"parquet", &PARQUET_SOURCE},
+	{"pq", &PARQUET_SOURCE},  {"tsv", &CSV_SOURCE},
 };
 
 /* ops NULL: recognised only to be refused with these words. */
 static const struct { str magic; size_t at; const struct source_ops *ops; const char *words; } MAGICS[] = {
+	{{"PAR1", 4}, 0, &PARQUET_SOURCE, NULL},
 	{{"PARE", 4}, 0, NULL, "an encrypted parquet file: write it without encryption"},
 	{{"FEA1", 4}, 0, NULL, "a Feather version 1 file: write it as Feather version 2 (Arrow IPC)"},
 	{{"\x1F\x8B", 2}, 0, NULL, "gzip-compressed: decompress it first"},

@@ -5,12 +5,14 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "data/columns.h"
+#include "data/row_store.h"
 
 struct source { const struct source_ops *ops; int64_t rows; };
 
 struct source_ops {
 	const char *format;
-	int (*open)(struct source **out, str bytes, struct err *err);
+	/* store: where column formats keep decoded rows; outlives the source. */
+	int (*open)(struct source **out, str bytes, struct row_store *store, struct err *err);
 	/* What a row may hold. Text formats look at the first rows; skip_bad: past broken ones. */
 	int (*columns)(struct source *s, bool skip_bad, struct columns *out, struct err *err);
 	/* Says which columns later reads want. Called once, with columns that `columns` reported. */
