@@ -42,7 +42,8 @@ struct engine_request {
 	int64_t deadline_ms;                       /* clock_now_ms() value, 0: none */
 	bool embed;                                /* no generation: one end event, embedding filled */
 	float *embedding;                          /* [hidden], caller's, embed only: mean-pooled final hidden state, L2-normalised */
-	bool score_prompt;                         /* echo + logprobs: prompt token logprobs are reported as events first */
+	bool score_prompt;                         /* echo + logprobs: one event per prompt token comes first (output_tokens 0); the
+						    * first token has no probability: its logprob is NaN */
 	void (*on_event)(void *arg, const struct engine_event *event);
 	void *arg;
 };
@@ -50,7 +51,7 @@ struct engine_request {
 struct engine_options {
 	int threads;                /* 0: all this process may use */
 	enum compute compute;
-	int32_t max_model_len;      /* 0: min(model context, 4096) */
+	int32_t max_model_len;      /* prompt and output of one request; 0: min(model context, 4096) */
 	int32_t max_sequences;      /* slots that run at once; 0: 8 */
 	int32_t max_waiting;        /* queue; more is ERR_BUSY; 0: max_sequences * 8 */
 	int32_t prefill_chunk;      /* rows of one batch; 0: 512 */
@@ -61,7 +62,9 @@ WARN_UNUSED int engine_new(struct engine **out, struct model *m, const struct to
 void engine_free(struct engine *e);      /* cancels what is running */
 void engine_drain(struct engine *e);     /* refuse new requests, return when the running ones are done */
 
-/* ERR_BUSY when the queue is full, ERR_LIMIT when the prompt does not fit max_model_len. *id names the request for cancel. */
+/* ERR_BUSY when the queue is full or the engine drains, ERR_LIMIT when the prompt does not fit max_model_len (one place is kept
+ * for the first new token), ERR_INVALID for an empty prompt, an id outside the vocabulary or a sampling value out of range.
+ * *id names the request for cancel. */
 WARN_UNUSED int engine_submit(struct engine *e, const struct engine_request *r, uint64_t *id, struct err *err);
 void engine_cancel(struct engine *e, uint64_t id);   /* its last event says FINISH_CANCELLED; harmless when already over */
 

@@ -16,6 +16,7 @@ void sampler_scratch_init(struct sampler_scratch *s, int32_t vocab)
 	s->c.ids = mem_array(n, sizeof(int32_t));
 	s->c.logits = mem_array(n, sizeof(float));
 	s->c.p = mem_array(n, sizeof(float));
+	s->raw = mem_array(n, sizeof(float));
 }
 
 void sampler_scratch_done(struct sampler_scratch *s)
@@ -24,6 +25,7 @@ void sampler_scratch_done(struct sampler_scratch *s)
 	free(s->c.ids);
 	free(s->c.logits);
 	free(s->c.p);
+	free(s->raw);
 }
 
 /* --- rules on all logits -------------------------------------------------------------------------------------- */
@@ -89,11 +91,28 @@ void sampler_presence_frequency(float *logits, const struct sampler_input *in, f
 	}
 }
 
+enum { LANES = 16 };
+
+/* Lanes, so that the compiler may use vectors: a plain running maximum is one long chain. */
+static float top_logit(const float *logits, int32_t vocab)
+{
+	float lane[LANES], top = -INFINITY;
+	int32_t i = 0;
+	for (int j = 0; j < LANES; j++)
+		lane[j] = -INFINITY;
+	for (; i + LANES <= vocab; i += LANES)
+		for (int j = 0; j < LANES; j++)
+			lane[j] = logits[i + j] > lane[j] ? logits[i + j] : lane[j];
+	for (; i < vocab; i++)
+		top = logits[i] > top ? logits[i] : top;
+	for (int j = 0; j < LANES; j++)
+		top = lane[j] > top ? lane[j] : top;
+	return top;
+}
+
 int32_t sampler_greedy(const float *logits, int32_t vocab)
 {
-	float top = -INFINITY;
-	for (int32_t i = 0; i < vocab; i++)
-		top = logits[i] > top ? logits[i] : top;
+	float top = top_logit(logits, vocab);
 	for (int32_t i = 0; i < vocab; i++)
 		if (logits[i] == top)
 			return i;
@@ -310,20 +329,18 @@ static void insert(struct token_logprob *top, size_t *len, size_t n, int32_t id,
 	*len += *len < n;
 }
 
-float sampler_logprobs(const float *logits, int32_t vocab, int32_t chosen, struct token_logprob *top, size_t n)
+float sampler_log_norm(const float *logits, int32_t vocab)
 {
 	double sum = 0;
-	float max = -INFINITY;
-	size_t len = 0;
+	float max = top_logit(logits, vocab);
 	for (int32_t i = 0; i < vocab; i++)
-		max = fmaxf(max, logits[i]);
-	for (int32_t i = 0; i < vocab; i++) {
 		sum += expf(logits[i] - max);
-		if (n > 0)
-			insert(top, &len, n, i, logits[i]);
-	}
-	float norm = max + (float)log(sum);
-	for (size_t i = 0; i < len; i++)
-		top[i].logprob -= norm;
-	return logits[chosen] - norm;
+	return max + (float)log(sum);
+}
+
+void sampler_best(const float *logits, int32_t vocab, float log_norm, struct token_logprob *top, size_t n)
+{
+	size_t len = 0;
+	for (int32_t i = 0; n > 0 && i < vocab; i++)
+		insert(top, &len, n, i, logits[i] - log_norm);
 }

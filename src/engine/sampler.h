@@ -14,7 +14,7 @@
 /* Tokens still in question, with logits (after temperature) and, once computed, probabilities. Storage: sampler scratch. */
 struct candidates { int32_t *ids; float *logits, *p; int32_t n; };
 
-struct sampler_scratch { struct candidates c; uint32_t *stamp; uint32_t epoch; int32_t vocab; };
+struct sampler_scratch { struct candidates c; uint32_t *stamp; uint32_t epoch; int32_t vocab; float *raw; /* [vocab] for the caller */ };
 void sampler_scratch_init(struct sampler_scratch *s, int32_t vocab);
 void sampler_scratch_done(struct sampler_scratch *s);
 
@@ -43,5 +43,7 @@ int32_t sampler_draw(struct candidates *c, float uniform);  /* uniform in [0, 1)
 
 /* All of the above; logits are changed. */
 int32_t sampler_choose(float *logits, const struct sampler_input *in, struct sampler_scratch *s);
-/* log_softmax of the chosen token and the n best, best first (top may be NULL when n is 0). */
-float sampler_logprobs(const float *logits, int32_t vocab, int32_t chosen, struct token_logprob *top, size_t n);
+/* log of the sum of exp(logits): a token's log probability is its logit minus this. */
+float sampler_log_norm(const float *logits, int32_t vocab);
+/* The n most probable tokens, best first, lower id first among equals. */
+void sampler_best(const float *logits, int32_t vocab, float log_norm, struct token_logprob *top, size_t n);
