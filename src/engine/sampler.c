@@ -187,7 +187,7 @@ static void softmax(struct candidates *c)
 	rows_softmax(c->p, c->n, 1, c->n, SOLO);
 }
 
-/* Descending by key, lower id first among equals: shell sort with swap, since the three arrays move together. */
+/* Descending by p, lower id first among equals. Heap sort, since the three arrays move together: the last in order is at the root. */
 static bool before(const struct candidates *c, int32_t i, int32_t j)
 {
 	return c->p[i] > c->p[j] || (c->p[i] == c->p[j] && c->ids[i] < c->ids[j]);
@@ -212,8 +212,6 @@ static void sort_descending(struct candidates *c)
 		swap(c, 0, end);
 		sift(c, 0, end);
 	}
-	for (int32_t i = 0; i < c->n / 2; i++)
-		swap(c, i, c->n - 1 - i);
 }
 
 void sampler_top_p(struct candidates *c, float p)
