@@ -29,7 +29,8 @@ const struct http_options *http_client_options(const struct http_client *c);
 struct http_response {
 	int status;
 	char *url;              /* the last URL asked, after redirects */
-	struct map headers;     /* lower-case name -> char *value; of a repeated one the last */
+	struct map headers;     /* lower-case name -> char *value; of a repeated one the last
+	                         * (of www-authenticate all, joined by commas) */
 	struct buf body;        /* everything that did not go to the sink */
 	bool private_peer;      /* the first hop's peer has a private address */
 };
@@ -52,6 +53,7 @@ struct http_request {
 	void (*sent)(void *context, uint64_t bytes); /* progress of the body on its way up; may be NULL */
 	void *context;                  /* for sink and sent */
 	size_t body_max;                /* ceiling of the collected body (1 MiB); past it ERR_LIMIT, for an error status it is cut */
+	const atomic_bool *cancel;      /* besides the client's; may be NULL */
 	bool once;                      /* do not retry here: the caller knows better what can be repeated */
 	bool no_redirect;               /* hand 3xx back */
 	bool trust_host;                /* the URL's own host may be private, and then its redirects too */

@@ -84,6 +84,10 @@ static int open_part(struct run *r, struct err *err)
 	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 	if (fcntl(r->fd, F_OFD_SETLK, &lock) < 0 && (errno == EAGAIN || errno == EACCES))
 		return err_set(err, ERR_BUSY, "another process is downloading '%s'", r->d->path);
+	/* Whoever held the lock before may have moved this very file into place meanwhile: it is not ours to write to. */
+	struct stat opened, named;
+	if (fstat(r->fd, &opened) < 0 || stat(r->part, &named) < 0 || opened.st_ino != named.st_ino || opened.st_dev != named.st_dev)
+		return err_set(err, ERR_BUSY, "another process has just downloaded '%s'", r->d->path);
 	digest_init(&r->digest);
 	return load_part(r, err);
 }
@@ -187,7 +191,7 @@ static int ask(struct run *r, const char *authorization, struct http_response *r
 	r->start = r->offset;
 	r->placed = false;
 	const struct http_request request = {.method = "GET", .url = r->d->url, .headers = headers, .authorization = authorization,
-					     .sink = on_bytes, .context = r, .once = true, .trust_host = r->d->trust_host};
+					     .sink = on_bytes, .context = r, .once = true, .trust_host = r->d->trust_host, .cancel = r->d->cancel};
 	return http_client_send(r->client, &request, response, err);
 }
 

@@ -18,6 +18,7 @@ struct download {
 	uint64_t size;                  /* expected */
 	const char *digest;             /* expected "sha256:…"; NULL: only computed */
 	bool trust_host;                /* as in http_request */
+	const atomic_bool *cancel;      /* besides the client's; may be NULL */
 	download_authorize *authorize;  /* may be NULL */
 	void (*progress)(void *context, uint64_t done, uint64_t total); /* total 0: unknown; may be NULL */
 	void *context;

@@ -68,7 +68,9 @@ static void put_header(struct http_response *r, str line)
 	for (size_t i = 0; i < name.len; i++)
 		lower[i] = (char)(name.data[i] >= 'A' && name.data[i] <= 'Z' ? name.data[i] + 32 : name.data[i]);
 	r->headers.free_value = free;
-	map_put(&r->headers, (str){lower, name.len}, mem_strndup(value.data, value.len));
+	const char *old = map_get(&r->headers, (str){lower, name.len});
+	bool join = old && str_eq((str){lower, name.len}, STR("www-authenticate"));
+	map_put(&r->headers, (str){lower, name.len}, join ? mem_printf("%s, %.*s", old, STR_FMT(value)) : mem_strndup(value.data, value.len));
 }
 
 static size_t on_header(char *data, size_t size, size_t n, void *context)
@@ -156,13 +158,14 @@ static int on_seek(void *context, curl_off_t offset, int origin)
 	return CURL_SEEKFUNC_OK;
 }
 
+static bool is_set(const atomic_bool *flag) { return flag && atomic_load(flag); }
+
 /* libcurl calls this about once a second when nothing moves. Its own low-speed limit averages over five seconds more. */
 static int on_progress(void *context, curl_off_t dl_total, curl_off_t dl, curl_off_t ul_total, curl_off_t ul)
 {
 	struct state *s = context;
 	(void)dl_total, (void)ul_total;
-	const atomic_bool *cancel = s->x->options->cancel;
-	if (cancel && atomic_load(cancel)) {
+	if (is_set(s->x->options->cancel) || is_set(s->x->request->cancel)) {
 		err_set(s->err, ERR_CANCELLED, "the transfer was stopped");
 		return stop(s);
 	}
