@@ -47,3 +47,6 @@
 #define LIMIT_DATASET_NESTING 64                   /* folders in folders, and types in types of one column */
 #define LIMIT_DOWNLOAD_BYTES ((uint64_t)1 << 41)   /* one downloaded file whose size was not announced */
 #define LIMIT_DOWNLOAD_TRIES 1000                  /* requests made for one file, resumed ones included */
+#define LIMIT_TUNE_CACHE_TOKENS ((size_t)64 << 20) /* tokens of a dataset kept in memory; rows past it are encoded again */
+#define LIMIT_ARROW_BUFFER_BYTES ((uint64_t)16 << 30) /* one decompressed buffer of an Arrow record batch */
+#define LIMIT_DATASET_STORE_BYTES ((uint64_t)1 << 40) /* decoded rows of one dataset, in memory and on disk */

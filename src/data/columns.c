@@ -27,7 +27,8 @@ static const struct {
 
 void columns_add(struct columns *c, str name, enum column_kind kind, const char *type)
 {
-	vec_push(&c->list, (struct column){mem_strndup(name.data, name.len), kind, type});
+	if (str_find(name, 0, 0) == name.len) /* a name with NUL inside could not be found again */
+		vec_push(&c->list, (struct column){mem_strndup(name.data, name.len), kind, type});
 }
 
 const struct column *columns_find(const struct columns *c, const char *name)

@@ -97,17 +97,44 @@ static bool fill_lz4_frame(str in, char *out, size_t len)
 	return hint == 0 && to == len;
 }
 
-/* To add a codec: an enumerator, a function, a row. */
-static const struct { const char *name; bool (*fill)(str in, char *out, size_t len); } CODECS[COMPRESSION_KINDS] = {
-	[COMPRESSION_NONE] = {"uncompressed", fill_none},         [COMPRESSION_SNAPPY] = {"snappy", fill_snappy},
-	[COMPRESSION_GZIP] = {"gzip", fill_gzip},                 [COMPRESSION_BROTLI] = {"brotli", fill_brotli},
-	[COMPRESSION_ZSTD] = {"zstd", fill_zstd},                 [COMPRESSION_LZ4_BLOCK] = {"lz4", fill_lz4_block},
-	[COMPRESSION_LZ4_HADOOP] = {"lz4", fill_lz4_hadoop},      [COMPRESSION_LZ4_FRAME] = {"lz4 frame", fill_lz4_frame},
+static uint64_t most_snappy(str in)
+{
+	size_t claimed;
+	return snappy_uncompressed_length(in.data, in.len, &claimed) == SNAPPY_OK ? claimed : 0;
+}
+
+static uint64_t most_zstd(str in)
+{
+	if (ZSTD_findFrameCompressedSize(in.data, in.len) != in.len)
+		return UINT64_MAX; /* several frames, or damage that decompression finds */
+	unsigned long long claimed = ZSTD_getFrameContentSize(in.data, in.len);
+	return claimed == ZSTD_CONTENTSIZE_ERROR ? 0 : claimed; /* "unknown" is the largest number */
+}
+
+static uint64_t most_gzip(str in) { return (uint64_t)in.len * 1032; }  /* deflate's best ratio */
+static uint64_t most_lz4(str in) { return (uint64_t)in.len * 255; }    /* a length byte adds 255 at most */
+static uint64_t most_none(str in) { return in.len; }
+static uint64_t most_brotli(str in) { return in.len ? UINT64_MAX : 0; } /* 16 MiB of one byte take a handful */
+
+/* To add a codec: an enumerator, two functions, a row. most: how many bytes a block can give. */
+static const struct { const char *name; uint64_t (*most)(str in); bool (*fill)(str in, char *out, size_t len); } CODECS[COMPRESSION_KINDS] = {
+	[COMPRESSION_NONE] = {"uncompressed", most_none, fill_none},         [COMPRESSION_SNAPPY] = {"snappy", most_snappy, fill_snappy},
+	[COMPRESSION_GZIP] = {"gzip", most_gzip, fill_gzip},                 [COMPRESSION_BROTLI] = {"brotli", most_brotli, fill_brotli},
+	[COMPRESSION_ZSTD] = {"zstd", most_zstd, fill_zstd},                 [COMPRESSION_LZ4_BLOCK] = {"lz4", most_lz4, fill_lz4_block},
+	[COMPRESSION_LZ4_HADOOP] = {"lz4", most_lz4, fill_lz4_hadoop},      [COMPRESSION_LZ4_FRAME] = {"lz4 frame", most_lz4, fill_lz4_frame},
 };
+
+static int damaged(enum compression kind, str in, size_t len, struct err *err)
+{
+	return err_set(err, ERR_DATA, "a %s block of %zu bytes is damaged: it does not give the %zu bytes announced", CODECS[kind].name, in.len, len);
+}
+
+int decompress_check(enum compression kind, str in, size_t len, struct err *err)
+{
+	return len <= CODECS[kind].most(in) ? 0 : damaged(kind, in, len, err);
+}
 
 int decompress(enum compression kind, str in, char *out, size_t len, struct err *err)
 {
-	if (len == 0 || CODECS[kind].fill(in, out, len))
-		return 0;
-	return err_set(err, ERR_DATA, "a %s block of %zu bytes is damaged: it does not give the %zu bytes announced", CODECS[kind].name, in.len, len);
+	return len == 0 || CODECS[kind].fill(in, out, len) ? 0 : damaged(kind, in, len, err);
 }

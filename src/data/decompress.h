@@ -15,5 +15,8 @@ enum compression {
 	COMPRESSION_KINDS
 };
 
+/* Whether the block can give len bytes at all, by what its head says or the codec's best ratio: asked before memory of a
+ * size that the file claims is taken. */
+WARN_UNUSED int decompress_check(enum compression kind, str in, size_t len, struct err *err);
 /* Fills out[0 … len-1]. ERR_DATA names the codec when the block is damaged or gives another size. */
 WARN_UNUSED int decompress(enum compression kind, str in, char *out, size_t len, struct err *err);

@@ -6,7 +6,7 @@
 
 /* To add a format: a row per extension here, a magic row if it has one, an ops table in its own file. */
 static const struct { const char *extension; const struct source_ops *ops; } EXTENSIONS[] = {
-	{"csv", &CSV_SOURCE},    
+	{"arrow", &ARROW_SOURCE}, {"csv", &CSV_SOURCE},    {"feather", &ARROW_SOURCE}, {"ipc", &ARROW_SOURCE},
 	{"json", &JSON_SOURCE},   {"jsonl", &JSON_SOURCE}, {"ndjson", &JSON_SOURCE},   {"parquet", &PARQUET_SOURCE},
 	{"pq", &PARQUET_SOURCE},  {"tsv", &CSV_SOURCE},
 };
@@ -15,6 +15,8 @@ static const struct { const char *extension; const struct source_ops *ops; } EXT
 static const struct { str magic; size_t at; const struct source_ops *ops; const char *words; } MAGICS[] = {
 	{{"PAR1", 4}, 0, &PARQUET_SOURCE, NULL},
 	{{"PARE", 4}, 0, NULL, "an encrypted parquet file: write it without encryption"},
+	{{"ARROW1", 6}, 0, &ARROW_SOURCE, NULL},
+	{{"\xFF\xFF\xFF\xFF", 4}, 0, &ARROW_SOURCE, NULL},
 	{{"FEA1", 4}, 0, NULL, "a Feather version 1 file: write it as Feather version 2 (Arrow IPC)"},
 	{{"\x1F\x8B", 2}, 0, NULL, "gzip-compressed: decompress it first"},
 	{{"\x28\xB5\x2F\xFD", 4}, 0, NULL, "zstd-compressed: decompress it first"},

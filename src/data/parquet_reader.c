@@ -90,6 +90,8 @@ static int unpack(struct parquet_reader *r, enum compression kind, str packed, i
 		*out = packed;
 		return 0;
 	}
+	if (size > 0 && decompress_check(kind, packed, (size_t)size, err) < 0)
+		return err_wrap(err, "page before byte %zu", r->at);
 	if (block->cap < (size_t)size) {
 		free(block->data);
 		block->cap = 0;
