@@ -1,7 +1,6 @@
-/* The traits table and the half-precision conversions. Decoders of one block kind each live in blocks.c
- * (32-element blocks) and superblocks.c (256-element blocks). */
+/* The traits table and the half-precision conversions. The block decoders are in decode.h. */
 #include "tensor/dtype.h"
-#include "tensor/blocks.h"
+#include "tensor/decode.h"
 
 static float bits_to_f32(uint32_t u)
 {
@@ -53,33 +52,11 @@ uint16_t dtype_f32_to_bf16(float f)
 	return (uint16_t)((u + 0x7fffu + ((u >> 16) & 1u)) >> 16);
 }
 
-static void f32_to_f32(const void *blocks, float *out, int64_t n) { memcpy(out, blocks, (size_t)n * sizeof *out); }
-
-static void f16_to_f32(const void *blocks, float *out, int64_t n)
-{
-	const unsigned char *in = blocks;
-	for (int64_t i = 0; i < n; i++) {
-		uint16_t h;
-		memcpy(&h, in + 2 * i, sizeof h);
-		out[i] = dtype_f16_to_f32(h);
-	}
-}
-
-static void bf16_to_f32(const void *blocks, float *out, int64_t n)
-{
-	const unsigned char *in = blocks;
-	for (int64_t i = 0; i < n; i++) {
-		uint16_t h;
-		memcpy(&h, in + 2 * i, sizeof h);
-		out[i] = dtype_bf16_to_f32(h);
-	}
-}
-
 /* To add a type: a row here, an enumerator in dtype.h, a decoder, a golden block in tests/golden/tensor. */
 static const struct dtype_traits TRAITS[DT_COUNT] = {
-	[DT_F32]  = {"f32",  1,   4,   f32_to_f32},
-	[DT_F16]  = {"f16",  1,   2,   f16_to_f32},
-	[DT_BF16] = {"bf16", 1,   2,   bf16_to_f32},
+	[DT_F32]  = {"f32",  1,   4,   decode_f32},
+	[DT_F16]  = {"f16",  1,   2,   decode_f16},
+	[DT_BF16] = {"bf16", 1,   2,   decode_bf16},
 	[DT_Q4_0] = {"q4_0", 32,  sizeof(struct block_q4_0), block_q4_0_to_f32},
 	[DT_Q4_1] = {"q4_1", 32,  sizeof(struct block_q4_1), block_q4_1_to_f32},
 	[DT_Q5_0] = {"q5_0", 32,  sizeof(struct block_q5_0), block_q5_0_to_f32},

@@ -1,90 +1,70 @@
-/* Weight matrices and their two products: the plain C version over source rows, float32 throughout. */
+/* Weight matrices: reading rows, and the packed view. The products are in forward.c and backward.c. */
 #include "tensor/mat.h"
+#include "tensor/isa.h"
 #include "tensor/nf4.h"
+#include "tensor/pack.h"
 #include "base/mem.h"
 #include <assert.h>
+#include <pthread.h>
 
-void mat_row_f32(const struct mat *m, int64_t row, float *out)
+void mat_segment_f32(const struct mat *m, int64_t row, int64_t from, int64_t n, float *out)
 {
 	int64_t r = mat_source_row(m, row);
-	if (m->type == DT_NF4)
-		nf4_to_f32(m->src, m->side, r * m->cols, out, m->cols);
-	else if (m->type == DT_I8)
-		i8_row_to_f32((const int8_t *)m->src + r * m->cols, m->side->absmax[r], out, m->cols);
-	else
-		dtype_traits(m->type)->to_f32((const char *)m->src + (size_t)r * m->row_bytes, out, m->cols);
+	if (m->type == DT_NF4) {
+		nf4_to_f32(m->src, m->side, r * m->cols + from, out, n);
+	} else if (m->type == DT_I8) {
+		i8_row_to_f32((const int8_t *)m->src + r * m->cols + from, m->side->absmax[r], out, n);
+	} else {
+		const struct dtype_traits *t = dtype_traits(m->type);
+		const char *src = (const char *)m->src + (size_t)r * m->row_bytes + from / t->block_elements * t->block_bytes;
+		isa_kernels()->to_f32[m->type](src, out, n);
+	}
+}
+
+void mat_row_f32(const struct mat *m, int64_t row, float *out) { mat_segment_f32(m, row, 0, m->cols, out); }
+
+struct pack_job { const struct mat *m; struct mat_pack *pack; };
+
+static void pack_share(void *arg, struct worker w)
+{
+	struct pack_job *job = arg;
+	int64_t from, to;
+	worker_range(w, (job->m->rows + GROUP - 1) / GROUP, 1, &from, &to);
+	float *rows = pack_scratch(pack_rows_bytes(job->pack->form, job->m->cols));
+	for (int64_t g = from; g < to; g++)
+		pack_group(job->m, job->pack->form, g, job->pack->data + (size_t)g * job->pack->group_bytes, rows);
 }
 
 int mat_pack(struct mat *m, enum compute compute, struct pool *pool, struct err *err)
 {
-	(void)m, (void)compute, (void)pool, (void)err;
+	enum form form = pack_form(m, compute);
+	if (m->pack || form == FORM_F32)
+		return 0;
+	struct mat_pack *pack = mem_alloc(sizeof *pack);
+	pack->form = form;
+	pack->group_bytes = pack_group_bytes(form, m->cols);
+	pack->bytes = pack->group_bytes * (size_t)((m->rows + GROUP - 1) / GROUP);
+	pack->data = mem_map_pages(pack->bytes, err);
+	if (!pack->data) {
+		free(pack);
+		return err_wrap(err, "pack a %s matrix of %lld x %lld", dtype_traits(m->type)->name, (long long)m->rows, (long long)m->cols);
+	}
+	struct pack_job job = {m, pack};
+	if (pool)
+		pool_run(pool, pack_share, &job);
+	else
+		pack_share(&job, (struct worker){0, 1, NULL});
+	m->pack = pack;
 	return 0;
 }
-void mat_pack_free(struct mat *m) { m->pack = NULL; }
-size_t mat_pack_bytes(const struct mat *m) { (void)m; return 0; }
-size_t mat_input_bytes(int64_t rows, int64_t cols) { (void)rows, (void)cols; return 64; }
 
-void mat_input_prepare(struct mat_input *in, const struct mat *like, enum compute compute, struct worker w)
+void mat_pack_free(struct mat *m)
 {
-	(void)in, (void)like, (void)compute, (void)w;
+	if (!m->pack)
+		return;
+	mem_unmap_pages(m->pack->data, m->pack->bytes);
+	free(m->pack);
+	m->pack = NULL;
 }
 
-enum { LANES = 16 };
-
-static float dot(const float *a, const float *b, int64_t n)
-{
-	float lane[LANES] = {0}, sum = 0;
-	int64_t i = 0;
-	for (; i + LANES <= n; i += LANES)
-		for (int j = 0; j < LANES; j++)
-			lane[j] += a[i + j] * b[i + j];
-	for (; i < n; i++)
-		sum += a[i] * b[i];
-	for (int j = 0; j < LANES; j++)
-		sum += lane[j];
-	return sum;
-}
-
-void mat_forward(const struct mat *m, const struct mat_input *in, enum compute compute, float *y, int64_t ldy, bool accumulate, struct worker w)
-{
-	(void)compute;
-	int64_t from, to;
-	worker_range(w, m->rows, 1, &from, &to);
-	float *row = mem_alloc((size_t)m->cols * sizeof *row);
-	for (int64_t n = from; n < to; n++) {
-		mat_row_f32(m, n, row);
-		for (int64_t t = 0; t < in->rows; t++) {
-			float v = dot(row, in->x + t * in->cols, m->cols);
-			y[t * ldy + n] = accumulate ? y[t * ldy + n] + v : v;
-		}
-	}
-	free(row);
-}
-
-size_t mat_backward_bytes(const struct mat *m, int64_t rows, struct pool *pool)
-{
-	(void)m, (void)rows, (void)pool;
-	return 64;
-}
-
-void mat_backward(const struct mat *m, const float *dy, int64_t lddy, int64_t rows, enum compute compute, float *dx, int64_t lddx,
-		  bool accumulate, void *scratch, struct worker w)
-{
-	(void)compute, (void)scratch;
-	int64_t from, to;
-	worker_range(w, m->cols, 1, &from, &to);
-	float *row = mem_alloc((size_t)m->cols * sizeof *row);
-	for (int64_t t = 0; t < rows && !accumulate; t++)
-		for (int64_t k = from; k < to; k++)
-			dx[t * lddx + k] = 0;
-	for (int64_t n = 0; n < m->rows; n++) {
-		mat_row_f32(m, n, row);
-		for (int64_t t = 0; t < rows; t++) {
-			float g = dy[t * lddy + n];
-			float *out = dx + t * lddx;
-			for (int64_t k = from; k < to; k++)
-				out[k] += g * row[k];
-		}
-	}
-	free(row);
-}
+size_t mat_pack_bytes(const struct mat *m) { return m->pack ? m->pack->bytes : 0; }

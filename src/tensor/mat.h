@@ -5,14 +5,15 @@
  * The packed-weight interface. `src` is the row-major source (usually a file mapping, borrowed). For
  * serving, mat_pack builds a per-ISA packed view and the source pages may then be dropped
  * (fd_map_drop). For training nothing is packed: both products expand tiles of the source on the fly,
- * once per tile and batch. A matrix may have either or both views; mat_row_f32 needs the source or unpacks.
+ * once per tile and batch. A matrix may have either or both views; mat_row_f32 and mat_backward need the source.
  *
  * Rows are always in Hugging Face order. llama.cpp stores q/k rows of arch "llama" interleaved for its
  * rope; head_dim > 0 says so and every reader goes through mat_source_row(), which undoes it.
  *
- * Determinism: each output element is a fixed sequence of operations that depends on the ISA level, the
- * compute mode and K only, never on T, the thread count or the position in the batch. (Where a fast
- * path must break this for speed, e.g. a decode kernel beside a prefill kernel, it says so and keeps the stated tolerance.)
+ * Determinism: each output element is a fixed sequence of operations that depends on the ISA level, the compute
+ * mode and K (backward: N) only, never on T, the thread count or the position in the batch. One exception: forward in
+ * float32 (COMPUTE_F32, and types that COMPUTE_FAST multiplies in f32) adds in another order for 4 rows or fewer than
+ * for more; the difference is f32 rounding, under 1e-5 of sum |x w|.
  * Aliasing: outputs never alias inputs in products.
  */
 #pragma once
@@ -54,7 +55,9 @@ static inline int64_t mat_source_row(const struct mat *m, int64_t r)
 	int64_t head = r / d, i = r % d, half = d / 2;
 	return head * d + (i < half ? 2 * i : 2 * (i - half) + 1);
 }
-void mat_row_f32(const struct mat *m, int64_t row, float *out); /* out[K] */
+void mat_row_f32(const struct mat *m, int64_t row, float *out); /* out[K]; needs the source */
+/* Columns [from, from + n) of a row; both multiples of the type's block, n up to the end of the row. */
+void mat_segment_f32(const struct mat *m, int64_t row, int64_t from, int64_t n, float *out);
 
 /* Build / free the packed view for `compute`. Costs one pass over the source; collective-free (may use pool inside). */
 WARN_UNUSED int mat_pack(struct mat *m, enum compute compute, struct pool *pool, struct err *err);
@@ -69,14 +72,24 @@ struct mat_input {
 	void *scratch;              /* mat_input_bytes(T, K) bytes, 64-byte aligned */
 };
 size_t mat_input_bytes(int64_t rows, int64_t cols);
-/* Collective over rows: worker w prepares its share. A pool_barrier must follow before mat_forward, unless w.count == 1.
- * `like` tells which forms are needed (its type, pack and compute). */
+/* Collective: worker w prepares its share. A pool_barrier must follow before mat_forward, unless w.count == 1: with few rows each
+ * worker may instead prepare a private mat_input with worker {0, 1, NULL}. `like` tells which form is needed (its type and
+ * compute); nothing is done where products read x itself. */
 void mat_input_prepare(struct mat_input *in, const struct mat *like, enum compute compute, struct worker w);
+/* Whether an input prepared like a serves b. If not, prepare it like b too: both forms may live in one scratch. */
+bool mat_input_same(const struct mat *a, const struct mat *b, enum compute compute);
 
-/* Collective: worker w computes its share of the N outputs of all T rows. y[t * ldy + n]. accumulate: += instead of =.
- * row_from/row_to restrict to logical output rows [row_from, row_to) (row_to 0: all). No barrier inside. */
+/* Collective: worker w computes its share of the N outputs of all T rows: y[t * ldy + n]. accumulate: += instead of =.
+ * No barrier inside. */
 void mat_forward(const struct mat *m, const struct mat_input *in, enum compute compute, float *y, int64_t ldy, bool accumulate, struct worker w);
-/* Collective: worker w computes its share of the K columns of dX. scratch: mat_backward_bytes(). No barrier inside. */
+/* The same for outputs [row_from, row_to) only (row_from a multiple of 16): y[t * ldy + n - row_from]. */
+void mat_forward_rows(const struct mat *m, int64_t row_from, int64_t row_to, const struct mat_input *in, enum compute compute, float *y, int64_t ldy,
+		      bool accumulate, struct worker w);
+/* Collective: worker w computes its share of the K columns of dX. scratch: mat_backward_bytes(), 64-byte aligned, shared by all
+ * workers of the pool. No barrier inside. dx must not overlap dy. */
 size_t mat_backward_bytes(const struct mat *m, int64_t rows, struct pool *pool);
 void mat_backward(const struct mat *m, const float *dy, int64_t lddy, int64_t rows, enum compute compute,
 		  float *dx, int64_t lddx, bool accumulate, void *scratch, struct worker w);
+/* The same with outputs [row_from, row_to) only: dy[t * lddy + n - row_from]. */
+void mat_backward_rows(const struct mat *m, int64_t row_from, int64_t row_to, const float *dy, int64_t lddy, int64_t rows, enum compute compute,
+		       float *dx, int64_t lddx, bool accumulate, void *scratch, struct worker w);

@@ -50,7 +50,7 @@ const float *nf4_dynamic_code(void)
 	return dynamic_code;
 }
 
-static float block_absmax(const struct mat_side *side, int64_t block)
+float nf4_absmax(const struct mat_side *side, int64_t block)
 {
 	if (side->absmax)
 		return side->absmax[block];
@@ -66,7 +66,7 @@ void nf4_to_f32(const uint8_t *packed, const struct mat_side *side, int64_t from
 {
 	for (int64_t i = from; i < from + n;) {
 		int64_t end = (i / NF4_BLOCK + 1) * NF4_BLOCK;
-		float absmax = block_absmax(side, i / NF4_BLOCK);
+		float absmax = nf4_absmax(side, i / NF4_BLOCK);
 		for (; i < end && i < from + n; i++)
 			out[i - from] = element(packed, i, absmax);
 	}

@@ -15,6 +15,8 @@ static inline int64_t nf4_absmax_blocks(int64_t n) { return (nf4_blocks(n) + NF4
 /* bitsandbytes' signed dynamic 8-bit map: 256 ascending values. Immutable; made on the first call (thread-safe). */
 const float *nf4_dynamic_code(void);
 
+/* Scale of one 64-block, from either form. */
+float nf4_absmax(const struct mat_side *side, int64_t block);
 /* Elements [from, from + n) of the flattened matrix. */
 void nf4_to_f32(const uint8_t *packed, const struct mat_side *side, int64_t from, float *out, int64_t n);
 void i8_row_to_f32(const int8_t *row, float absmax, float *out, int64_t n);
