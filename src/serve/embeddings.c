@@ -7,7 +7,6 @@
 #include "base/clock.h"
 #include "codec/json.h"
 #include <openssl/evp.h>
-#include <stdio.h>
 
 struct embedding_body { const char *model, *format; const json_t *input; int64_t dimensions; double timeout; };
 #define AT(member) offsetof(struct embedding_body, member)
@@ -115,14 +114,15 @@ static json_t *as_base64(const float *values, size_t n)
 	return json_stringn(text, (size_t)len);
 }
 
-/* Nine digits say all that a float holds; the double's seventeen would double the answer. */
+/* The shortest text that reads back as the same float; the double's digits would double the answer. */
 static json_t *as_numbers(const float *values, size_t n)
 {
 	json_t *list = json_array();
+	CLEANUP(buf_done) struct buf digits = {0};
 	for (size_t i = 0; i < n; i++) {
-		char digits[32];
-		snprintf(digits, sizeof digits, "%.9g", (double)values[i]);
-		json_array_append_new(list, json_real(strtod(digits, NULL)));
+		buf_clear(&digits);
+		json_put_float(&digits, values[i]);
+		json_array_append_new(list, json_real(strtod(digits.data, NULL)));
 	}
 	return list;
 }
