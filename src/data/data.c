@@ -119,7 +119,7 @@ int data_open(struct data **out, const char *const *paths, size_t n_paths, const
 	struct walk w = {0};
 	struct data *d = mem_alloc(sizeof *d);
 	d->record.max = RECORD_MAX;
-	row_store_init(&d->store, ROW_STORE_MEMORY_BYTES);
+	row_store_init(&d->store, ROW_STORE_MEMORY_BYTES, LIMIT_DATASET_STORE_BYTES);
 	int rc = 0;
 	for (size_t i = 0; rc == 0 && i < n_paths; i++)
 		rc = walk_add(&w, paths[i], err);

@@ -9,7 +9,10 @@
 
 #define CHUNK_BYTES ((size_t)16 << 20)
 
-void row_store_init(struct row_store *s, size_t memory_bytes) { *s = (struct row_store){.memory_bytes = memory_bytes, .fd = -1}; }
+void row_store_init(struct row_store *s, size_t memory_bytes, uint64_t max_bytes)
+{
+	*s = (struct row_store){.memory_bytes = memory_bytes, .max_bytes = max_bytes, .fd = -1};
+}
 
 void row_store_done(struct row_store *s)
 {
@@ -56,6 +59,8 @@ static int add_chunk(struct row_store *s, size_t need, struct err *err)
 {
 	size_t size = need <= CHUNK_BYTES ? CHUNK_BYTES : (need + CHUNK_BYTES - 1) / CHUNK_BYTES * CHUNK_BYTES;
 	char *data = NULL;
+	if (size > s->max_bytes - s->used_memory - s->file_bytes)
+		return err_set(err, ERR_LIMIT, "the dataset's decoded rows are larger than the limit of %llu bytes", (unsigned long long)s->max_bytes);
 	if (s->used_memory + size <= s->memory_bytes) {
 		data = mem_map_pages(size, err);
 		if (!data)
