@@ -42,8 +42,7 @@ struct walk {
 	struct worker w, solo;     /* solo: all work of a collective function */
 	struct lane *lane;
 	struct mat_input input;    /* prepared by the last STEP_PREPARE */
-	bool prepared;             /* whether its products' form exists already, and for which type */
-	enum dtype prepared_type;
+	const struct mat *prepared_like; /* the product whose form it has, NULL: none yet */
 	int32_t layer;
 };
 

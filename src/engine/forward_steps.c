@@ -29,7 +29,7 @@ void forward_step_prepare(struct walk *k, const struct step *s)
 	struct worker w = k->shared ? k->w : k->solo;
 	int64_t rows = rows_of(k), width = s->a.width;
 	float *x = k->shared ? k->f->shared_x : k->lane->x;
-	k->prepared = false;
+	k->prepared_like = NULL;
 	k->input = (struct mat_input){.x = x, .rows = rows, .cols = width, .scratch = k->shared ? k->f->shared_prepared : k->lane->prepared};
 	if (s->prepare == OP_RMS_NORM) {
 		struct norm_shape shape = {.rows = rows, .width = width, .d = width, .eps = c->norm_eps};
@@ -45,14 +45,13 @@ void forward_step_prepare(struct walk *k, const struct step *s)
 void forward_step_linear(struct walk *k, const struct step *s)
 {
 	const struct mat *m = &k->f->model->layers[k->layer].linear[s->linear];
-	if (!k->prepared || k->prepared_type != m->type) {
-		if (k->shared && k->prepared) /* another form: the last product may still read the old one */
+	if (k->prepared_like == NULL || !mat_input_same(k->prepared_like, m, k->f->options.compute)) {
+		if (k->shared && k->prepared_like) /* another form: the last product may still read the old one */
 			pool_barrier(k->w);
 		mat_input_prepare(&k->input, m, k->f->options.compute, k->shared ? k->w : k->solo);
 		if (k->shared)
 			pool_barrier(k->w);
-		k->prepared = true;
-		k->prepared_type = m->type;
+		k->prepared_like = m;
 	}
 	mat_forward(m, &k->input, k->f->options.compute, at(k, s->out, 0), stride(k, s->out), s->accumulate, k->w);
 }

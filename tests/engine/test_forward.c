@@ -99,7 +99,7 @@ START_TEST(tiny_model_gives_the_reference_logits_nll_and_greedy_text)
 	char *path CLEANUP(mem_freep) = mem_strdup(source_path(rest));
 	snprintf(rest, sizeof rest, "tiny/%s/golden.json", MODELS[_i]);
 	json_t *golden = golden_json(rest), *c;
-	for (int threads = 1; threads <= 3; threads += 2) {
+	for (int threads = 1; threads <= 2; threads++) {
 		struct golden_rig r;
 		size_t i;
 		golden_rig_open(&r, path, COMPUTE_F32, threads, 2, ROWS_MAX, ROWS_MAX);
