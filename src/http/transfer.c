@@ -253,7 +253,9 @@ static void set_options(CURL *h, const struct transfer *x, struct state *s, char
 	curl_easy_setopt(h, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	if (x->options->ca_file)
 		curl_easy_setopt(h, CURLOPT_CAINFO, x->options->ca_file);
-	curl_easy_setopt(h, CURLOPT_FRESH_CONNECT, x->fresh ? 1L : 0L);
+	/* On a connection that it reuses libcurl silently repeats a request that got no answer; "once" must mean once. */
+	bool fresh = x->fresh || (x->request->once && x->request->body.len);
+	curl_easy_setopt(h, CURLOPT_FRESH_CONNECT, fresh ? 1L : 0L);
 	curl_easy_setopt(h, CURLOPT_OPENSOCKETFUNCTION, open_socket);
 	curl_easy_setopt(h, CURLOPT_OPENSOCKETDATA, s);
 	curl_easy_setopt(h, CURLOPT_HEADERFUNCTION, on_header);

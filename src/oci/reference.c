@@ -55,10 +55,18 @@ static bool has_upper(str s)
 	return false;
 }
 
+static bool has_word(str s, str word)
+{
+	for (size_t i = 0; i + word.len <= s.len; i++)
+		if (memcmp(s.data + i, word.data, word.len) == 0)
+			return true;
+	return false;
+}
+
 /* "{ACR_REPO_HERE}.azurecr.io/IMAGE_NAME_HERE", "<your-registry>/…", "$REGISTRY/…" */
 static bool is_placeholder(str s)
 {
-	return has_any(s, "{}<>$") || (s.len >= 5 && (memmem(s.data, s.len, "_HERE", 5) || memmem(s.data, s.len, "YOUR_", 5)));
+	return has_any(s, "{}<>$") || has_word(s, STR("_HERE")) || has_word(s, STR("YOUR_"));
 }
 
 static int check_repository(str whole, str repository, struct err *err)
@@ -143,6 +151,8 @@ int reference_parse(str text, struct reference *out, struct err *err)
 	char digest[DIGEST_TEXT] = "";
 	if (text.len == 0 || text.len > 1024 || memchr(text.data, 0, text.len))
 		return err_set(err, ERR_INVALID, "an image name has 1 to 1024 characters, such as ghcr.io/org/name:tag");
+	if (has_word(text, STR("://")))
+		return bad(text, err, "an image name has no scheme; leave out what stands before and with '://'");
 	size_t at = str_find(rest, '@', 0);
 	if (at < rest.len && digest_parse(str_sub(rest, at + 1, rest.len), digest, err) < 0)
 		return err_wrap(err, "image '%.*s'", (int)(text.len > 60 ? 60 : text.len), text.data);

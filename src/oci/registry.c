@@ -3,7 +3,6 @@
 
 #include "base/limits.h"
 #include "codec/json.h"
-#include <curl/curl.h>
 
 #define CHUNK_BYTES ((uint64_t)64 << 20)
 #define ACCEPT "Accept: " MEDIA_OCI_MANIFEST ", " MEDIA_OCI_INDEX ", " MEDIA_DOCKER_MANIFEST ", " MEDIA_DOCKER_LIST
