@@ -15,7 +15,7 @@ static bool is_cosmetic(const char *key)
 	return false;
 }
 
-static json_t *settings_of(const struct session *s)
+static json_t *settings_of(const struct tune_session *s)
 {
 	json_t *copy = json_deep_copy(json_object_get(s->config.doc.root, "training_config"));
 	json_t *arguments = json_object_get(copy, "TrainingArguments");
@@ -49,7 +49,7 @@ static void digest_of_model(const struct model *m, char text[DIGEST_TEXT])
 	digest_done(&d);
 }
 
-static int digest_of_init(const struct session *s, char text[DIGEST_TEXT], struct err *err)
+static int digest_of_init(const struct tune_session *s, char text[DIGEST_TEXT], struct err *err)
 {
 	text[0] = 0;
 	if (!s->options->init_adapter)
@@ -58,7 +58,7 @@ static int digest_of_init(const struct session *s, char text[DIGEST_TEXT], struc
 	return digest_of_file(path, text, NULL, err);
 }
 
-int identity_of(const struct session *s, json_t **out, struct err *err)
+int identity_of(const struct tune_session *s, json_t **out, struct err *err)
 {
 	char model[DIGEST_TEXT], init[DIGEST_TEXT];
 	const struct tune_options *o = s->options;

@@ -16,7 +16,7 @@
 #include <time.h>
 
 /* Adds the keys that adapter_meta does not know to the adapter_config.json that was just written. */
-static int extend_config(const struct session *s, const char *folder, struct err *err)
+static int extend_config(const struct tune_session *s, const char *folder, struct err *err)
 {
 	CLEANUP(mem_freep) char *path = fd_join(folder, FILE_ADAPTER_CONFIG);
 	CLEANUP(json_decrefp) json_t *config = NULL;
@@ -32,7 +32,7 @@ static int extend_config(const struct session *s, const char *folder, struct err
 
 static int save_adapter(const struct trainer *t, const char *folder, struct err *err)
 {
-	const struct session *s = t->s;
+	const struct tune_session *s = t->s;
 	const struct config_lora *c = &s->config.lora;
 	struct adapter a = {0};
 	struct adapter_meta meta = {.base_model = s->model_path, .rank = (int32_t)c->r, .alpha = c->lora_alpha, .dropout = c->lora_dropout,
@@ -45,7 +45,7 @@ static int save_adapter(const struct trainer *t, const char *folder, struct err 
 
 static int write_state(const struct trainer *t, const char *folder, struct err *err)
 {
-	const struct session *s = t->s;
+	const struct tune_session *s = t->s;
 	const struct config_training *c = &s->config.training;
 	CLEANUP(mem_freep) char *path = fd_join(folder, FILE_TRAINER_STATE);
 	CLEANUP(buf_done) struct buf text = {.max = LIMIT_JSON_BYTES};

@@ -63,7 +63,7 @@ static int train_pass(struct trainer *t, const struct micro_batch *b, void *arg,
 /* One update: its labels are counted first, as the loss is their mean over all passes. */
 static int make_update(struct trainer *t, struct update *u, struct err *err)
 {
-	struct session *s = t->s;
+	struct tune_session *s = t->s;
 	const struct config_training *c = &s->config.training;
 	struct plan_position at = plan_update(&s->plan, t->step);
 	int64_t first = at.first_batch * s->plan.batch, n = at.n_batches * s->plan.batch;
@@ -246,7 +246,7 @@ int trainer_run(struct trainer *t, struct err *err)
 	return 0;
 }
 
-int trainer_open(struct trainer *t, struct session *s, struct err *err)
+int trainer_open(struct trainer *t, struct tune_session *s, struct err *err)
 {
 	size_t n = trainstep_lora(s->step)->n;
 	*t = (struct trainer){.s = s, .history = json_array(), .best = NAN, .order_epoch = -1, .last_loss = NAN, .started_ns = clock_now_ns()};

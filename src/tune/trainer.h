@@ -1,10 +1,10 @@
 /* trainer.h: the loop: updates, log lines, evaluations, checkpoints, early stop. Its state is small and is exactly what a
  * resume checkpoint holds, beside the parameters and moments. Owner: one thread. */
 #pragma once
-#include "tune/session.h"
+#include "tune/tune_session.h"
 
 struct trainer {
-	struct session *s;
+	struct tune_session *s;
 	json_t *identity, *history;       /* history: log_history */
 	/* Saved. */
 	int64_t step, tokens;             /* updates made, tokens trained on */
@@ -26,7 +26,7 @@ struct trainer {
 	bool save_failed;
 };
 /* Starts anew or continues from the session's resume checkpoint (ERR_EXISTS when it is of another run). */
-WARN_UNUSED int trainer_open(struct trainer *t, struct session *s, struct err *err);
+WARN_UNUSED int trainer_open(struct trainer *t, struct tune_session *s, struct err *err);
 void trainer_close(struct trainer *t);
 /* To the end of the run. ERR_SAVED after a stop, ERR_DIVERGED with the step. */
 WARN_UNUSED int trainer_run(struct trainer *t, struct err *err);

@@ -8,7 +8,7 @@
 #include <math.h>
 
 /* A stale sentinel would tell a watcher that the new run is done already. */
-static int remove_sentinel(const struct session *s, struct err *err)
+static int remove_sentinel(const struct tune_session *s, struct err *err)
 {
 	CLEANUP(mem_freep) char *path = fd_join(s->output, FILE_SENTINEL);
 	return fd_remove_tree(path, err);
@@ -27,14 +27,14 @@ static char *model_name_of(const char *path)
 }
 
 /* A run that diverged would diverge again from its checkpoint: the settings have to change, so nothing must stand in their way. */
-static void forget_diverged(const struct session *s, const struct err *err)
+static void forget_diverged(const struct tune_session *s, const struct err *err)
 {
 	struct err ignored = ERR_INIT;
 	if (err && err->kind == ERR_DIVERGED && checkpoint_remove(s->resume, &ignored) < 0)
 		return;
 }
 
-static int run(struct session *s, struct tune_result *result, struct err *err)
+static int run(struct tune_session *s, struct tune_result *result, struct err *err)
 {
 	struct trainer t;
 	if (remove_sentinel(s, err) < 0 || trainer_open(&t, s, err) < 0)
@@ -57,14 +57,14 @@ static int run(struct session *s, struct tune_result *result, struct err *err)
 
 int tune_run(const struct tune_options *o, struct tune_result *result, struct err *err)
 {
-	struct session s;
+	struct tune_session s;
 	*result = (struct tune_result){.step = -1, .total_steps = -1, .loss = NAN};
-	if (session_open(&s, o, result, err) < 0)
+	if (tune_session_open(&s, o, result, err) < 0)
 		return -1;
 	result->output = mem_strdup(s.output);
 	result->model_name = model_name_of(s.model_path);
 	int rc = run(&s, result, err);
-	session_close(&s);
+	tune_session_close(&s);
 	return rc;
 }
 

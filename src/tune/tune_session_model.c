@@ -1,5 +1,5 @@
-/* session_model.c: the frozen base (quantised if the method asks for it) and the trainable adapter over it. */
-#include "tune/session_parts.h"
+/* tune_session_model.c: the frozen base (quantised if the method asks for it) and the trainable adapter over it. */
+#include "tune/tune_session_parts.h"
 
 #include "base/fd.h"
 #include "base/random.h"
@@ -20,7 +20,7 @@ static bool base_is_quantised(const struct model *m)
 
 static bool names_float32(const char *dtype) { return dtype && (strstr(dtype, "32") || strcmp(dtype, "float") == 0 || strcmp(dtype, "double") == 0 || strcmp(dtype, "float64") == 0); }
 
-int session_open_model(struct session *s, struct err *err)
+int tune_session_open_model(struct tune_session *s, struct err *err)
 {
 	const struct config_quantization *q = &s->config.quantization;
 	if (pool_new(&s->pool, s->options->threads, err) < 0 || model_open(&s->model, s->model_path, err) < 0)
@@ -59,7 +59,7 @@ static float *random_matrix(struct arena *arena, uint64_t seed, uint64_t key, si
 	return out;
 }
 
-static void start_pair(struct session *s, struct lora_pair *pair, size_t at, enum start start)
+static void start_pair(struct tune_session *s, struct lora_pair *pair, size_t at, enum start start)
 {
 	const struct config_lora *c = &s->config.lora;
 	const struct mat *w = &s->model->layers[at / LIN_COUNT].linear[at % LIN_COUNT];
@@ -99,7 +99,7 @@ static json_t *pattern_keys(const struct config_lora *c)
 	return extra;
 }
 
-static int make_init(struct session *s, struct err *err)
+static int make_init(struct tune_session *s, struct err *err)
 {
 	enum start start;
 	size_t pairs = (size_t)s->targets.layers * LIN_COUNT;
@@ -118,7 +118,7 @@ static int make_init(struct session *s, struct err *err)
 }
 
 /* An adapter to start from keeps its own configuration, but for the base's name and the dropout of this run. */
-static int open_init(struct session *s, struct err *err)
+static int open_init(struct tune_session *s, struct err *err)
 {
 	CLEANUP(mem_freep) char *path = fd_join(s->options->init_adapter, FILE_ADAPTER_CONFIG);
 	if (adapter_open(&s->init, s->options->init_adapter, s->model, err) < 0)
@@ -131,7 +131,7 @@ static int open_init(struct session *s, struct err *err)
 	return 0;
 }
 
-int session_open_step(struct session *s, struct err *err)
+int tune_session_open_step(struct tune_session *s, struct err *err)
 {
 	const struct config_training *t = &s->config.training;
 	const struct config_lora *c = &s->config.lora;

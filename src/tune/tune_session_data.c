@@ -1,5 +1,5 @@
-/* session_data.c: tokenizer, chat template, collator and the pass over the dataset. */
-#include "tune/session_parts.h"
+/* tune_session_data.c: tokenizer, chat template, collator and the pass over the dataset. */
+#include "tune/tune_session_parts.h"
 
 #include "base/fd.h"
 #include "base/limits.h"
@@ -8,7 +8,7 @@
 /* Upstream takes the setting for the template itself when it has a brace or a newline. */
 static bool is_template_text(const char *word) { return strpbrk(word, "{}\n") != NULL; }
 
-static int read_template(struct session *s, const char *word, struct buf *text, struct err *err)
+static int read_template(struct tune_session *s, const char *word, struct buf *text, struct err *err)
 {
 	CLEANUP(mem_freep) char *inside = fd_is_dir(word) ? fd_join(word, "chat_template.jinja") : NULL;
 	(void)s;
@@ -21,7 +21,7 @@ static int read_template(struct session *s, const char *word, struct buf *text, 
 	return 0;
 }
 
-static int open_template(struct session *s, struct err *err)
+static int open_template(struct tune_session *s, struct err *err)
 {
 	const char *word = s->config.model.chat_template ? s->config.model.chat_template : s->config.training.chat_template_path;
 	str own = tokenizer_chat_template(s->tokenizer);
@@ -41,7 +41,7 @@ static char *token_text(const struct tokenizer *t, int32_t id)
 	return mem_strndup(text.data, text.len);
 }
 
-static int choose_eos(struct session *s, struct err *err)
+static int choose_eos(struct tune_session *s, struct err *err)
 {
 	const char *wanted = s->config.training.eos_token;
 	if (!wanted) {
@@ -54,7 +54,7 @@ static int choose_eos(struct session *s, struct err *err)
 	return 0;
 }
 
-static void choose_length(struct session *s)
+static void choose_length(struct tune_session *s)
 {
 	const struct config_training *t = &s->config.training;
 	int32_t context = s->model->config.context;
@@ -63,7 +63,7 @@ static void choose_length(struct session *s)
 		progress_say(&s->progress, "max_length %lld is more than the model's context: rows are cut to %d tokens", (long long)t->max_length, context);
 }
 
-int session_open_text(struct session *s, struct err *err)
+int tune_session_open_text(struct tune_session *s, struct err *err)
 {
 	const struct config_training *t = &s->config.training;
 	if (tokenizer_open(&s->tokenizer, s->model->weights, err) < 0 || open_template(s, err) < 0 || choose_eos(s, err) < 0)
@@ -79,7 +79,7 @@ int session_open_text(struct session *s, struct err *err)
 }
 
 /* --data, else DatasetConfig.dataset_path (below /mnt), else the folder that upstream's pod has. *storage is the caller's to free. */
-static const char *default_data(const struct session *s, char **storage)
+static const char *default_data(const struct tune_session *s, char **storage)
 {
 	const char *path = s->config.dataset.dataset_path, *folder = getenv(ENV_DATASET_FOLDER);
 	if (path && path[0] == '/')
@@ -91,13 +91,13 @@ static const char *default_data(const struct session *s, char **storage)
 
 static void show_reading(void *context, int64_t done, int64_t rows)
 {
-	struct session *s = context;
+	struct tune_session *s = context;
 	if (done % 100000 == 0)
 		progress_say(&s->progress, "read %lld of %lld rows", (long long)done, (long long)rows);
 }
 
 /* "file.parquet row 17" -> file and number. */
-static void keep_place(struct session *s, int64_t bad_row, struct tune_result *result)
+static void keep_place(struct tune_session *s, int64_t bad_row, struct tune_result *result)
 {
 	if (bad_row <= 0)
 		return;
@@ -108,7 +108,7 @@ static void keep_place(struct session *s, int64_t bad_row, struct tune_result *r
 	result->bad_row = row ? strtoll(row + 5, NULL, 10) : bad_row;
 }
 
-int session_open_data(struct session *s, struct tune_result *result, struct err *err)
+int tune_session_open_data(struct tune_session *s, struct tune_result *result, struct err *err)
 {
 	const struct tune_options *o = s->options;
 	const struct config_dataset *d = &s->config.dataset;

@@ -1,15 +1,15 @@
-/* session.c: opens a run step by step; each step is a function that needs only the ones before it. */
-#include "tune/session.h"
+/* tune_session.c: opens a run step by step; each step is a function that needs only the ones before it. */
+#include "tune/tune_session.h"
 
 #include "base/fd.h"
 #include "contract/paths.h"
-#include "tune/session_parts.h"
+#include "tune/tune_session_parts.h"
 #include <math.h>
 
 /* Tokens of one pass through the model that are worth the memory: more rows at once do not run faster. */
 enum { PASS_ROWS = 2048 };
 
-static int open_config(struct session *s, struct err *err)
+static int open_config(struct tune_session *s, struct err *err)
 {
 	const struct tune_options *o = s->options;
 	enum training_method method = o->method < 0 ? METHOD_QLORA : (enum training_method)o->method;
@@ -23,7 +23,7 @@ static int open_config(struct session *s, struct err *err)
 	return -1;
 }
 
-static int check_method(struct session *s, struct err *err)
+static int check_method(struct tune_session *s, struct err *err)
 {
 	enum training_method configured = training_config_method(&s->config);
 	s->method = s->options->method < 0 ? configured : (enum training_method)s->options->method;
@@ -35,7 +35,7 @@ static int check_method(struct session *s, struct err *err)
 		       s->options->config_path);
 }
 
-static int open_folders(struct session *s, struct err *err)
+static int open_folders(struct tune_session *s, struct err *err)
 {
 	const struct tune_options *o = s->options;
 	s->output = mem_strdup(o->output ? o->output : s->config.training.output_dir);
@@ -44,7 +44,7 @@ static int open_folders(struct session *s, struct err *err)
 	return fd_make_dirs(s->output, err);
 }
 
-static void report_ignored(struct session *s)
+static void report_ignored(struct tune_session *s)
 {
 	struct buf list = {0};
 	if (!s->options->config_path)
@@ -67,7 +67,7 @@ static enum packing packing_of(const struct config_training *t, bool wanted)
 
 static bool eval_is_packed(const struct config_training *t) { return t->eval_packing < 0 ? t->packing : t->eval_packing == 1; }
 
-static int open_layout(struct session *s, struct err *err)
+static int open_layout(struct tune_session *s, struct err *err)
 {
 	const struct config_training *t = &s->config.training;
 	const struct config_dataset *d = &s->config.dataset;
@@ -95,7 +95,7 @@ static double schedule_number(const json_t *kwargs, const char *key)
 	return json_is_number(v) ? json_number_value(v) : 0;
 }
 
-static int open_schedule(struct session *s, struct err *err)
+static int open_schedule(struct tune_session *s, struct err *err)
 {
 	const struct config_training *t = &s->config.training;
 	double ratio = t->warmup_steps > 0 && t->warmup_steps < 1 ? t->warmup_steps : t->warmup_ratio;
@@ -107,7 +107,7 @@ static int open_schedule(struct session *s, struct err *err)
 	return schedule_parse(&s->schedule.kind, t->lr_scheduler_type, err);
 }
 
-static void report_dataset(struct session *s)
+static void report_dataset(struct tune_session *s)
 {
 	const struct examples *e = &s->examples;
 	struct progress *p = &s->progress;
@@ -121,7 +121,7 @@ static void report_dataset(struct session *s)
 		progress_say(p, "rows with nothing to learn: %lld left out", (long long)e->empty);
 }
 
-static void report_plan(struct session *s)
+static void report_plan(struct tune_session *s)
 {
 	const struct trainstep_plan *plan = trainstep_plan(s->step);
 	progress_say(&s->progress, "model: %s, %d layers; %s, %zu trainable parameters; memory for training %.1f MB (%d of %d layers keep their activations)",
@@ -131,7 +131,7 @@ static void report_plan(struct session *s)
 		     (long long)(s->plan.batch * s->plan.accumulation), plan_epoch_after(&s->plan, s->plan.total_updates), pool_threads(s->pool));
 }
 
-static void set_dataset_metrics(struct session *s)
+static void set_dataset_metrics(struct tune_session *s)
 {
 	struct metrics *m = tune_server_metrics(s->server);
 	metrics_set(m, TUNE_ROWS, NULL, (double)s->n_train);
@@ -141,35 +141,35 @@ static void set_dataset_metrics(struct session *s)
 	metrics_set(m, TUNE_STEP, NULL, 0);
 }
 
-static int open_all(struct session *s, struct tune_result *result, struct err *err)
+static int open_all(struct tune_session *s, struct tune_result *result, struct err *err)
 {
 	if (open_config(s, err) < 0 || check_method(s, err) < 0 || open_folders(s, err) < 0)
 		return -1;
 	report_ignored(s);
-	if (tune_server_start(&s->server, s->options->metrics_port, err) < 0 || session_open_model(s, err) < 0 || session_open_text(s, err) < 0 ||
-	    session_open_data(s, result, err) < 0 || open_layout(s, err) < 0 || open_schedule(s, err) < 0)
+	if (tune_server_start(&s->server, s->options->metrics_port, err) < 0 || tune_session_open_model(s, err) < 0 || tune_session_open_text(s, err) < 0 ||
+	    tune_session_open_data(s, result, err) < 0 || open_layout(s, err) < 0 || open_schedule(s, err) < 0)
 		return -1;
 	report_dataset(s);
 	set_dataset_metrics(s);
-	if (session_open_step(s, err) < 0)
+	if (tune_session_open_step(s, err) < 0)
 		return -1;
 	report_plan(s);
 	return 0;
 }
 
-int session_open(struct session *s, const struct tune_options *o, struct tune_result *result, struct err *err)
+int tune_session_open(struct tune_session *s, const struct tune_options *o, struct tune_result *result, struct err *err)
 {
-	*s = (struct session){.options = o};
+	*s = (struct tune_session){.options = o};
 	progress_init(&s->progress, o->out, true);
 	if (open_all(s, result, err) == 0) {
 		s->progress.bar = s->progress.bar && !s->config.training.disable_tqdm;
 		return 0;
 	}
-	session_close(s);
+	tune_session_close(s);
 	return -1;
 }
 
-void session_close(struct session *s)
+void tune_session_close(struct tune_session *s)
 {
 	trainstep_free(s->step);
 	if (s->init_is_file)
@@ -195,5 +195,5 @@ void session_close(struct session *s)
 	free(s->output);
 	free(s->resume);
 	training_config_done(&s->config);
-	*s = (struct session){0};
+	*s = (struct tune_session){0};
 }

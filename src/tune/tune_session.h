@@ -1,4 +1,4 @@
-/* session.h: everything that a run needs and that does not change while it runs: configuration, model, dataset as tokens, plan,
+/* tune_session.h: everything that a run needs and that does not change while it runs: configuration, model, dataset as tokens, plan,
  * training step. Opened in one order, closed in the reverse one. Owner: one thread. */
 #pragma once
 #include "tune/batch.h"
@@ -8,7 +8,7 @@
 #include "tune/tune.h"
 #include "tune/tune_server.h"
 
-struct session {
+struct tune_session {
 	const struct tune_options *options;
 	struct training_config config;
 	enum training_method method;
@@ -42,5 +42,5 @@ struct session {
 	struct trainstep *step;
 };
 /* On failure *s is closed. `result` gets the place of a bad row. */
-WARN_UNUSED int session_open(struct session *s, const struct tune_options *o, struct tune_result *result, struct err *err);
-void session_close(struct session *s);
+WARN_UNUSED int tune_session_open(struct tune_session *s, const struct tune_options *o, struct tune_result *result, struct err *err);
+void tune_session_close(struct tune_session *s);
