@@ -105,10 +105,13 @@ static uint64_t most_snappy(str in)
 
 static uint64_t most_zstd(str in)
 {
+	uint64_t most = (uint64_t)in.len << 15; /* a block of 128 KiB takes 4 bytes at least */
 	if (ZSTD_findFrameCompressedSize(in.data, in.len) != in.len)
-		return UINT64_MAX; /* several frames, or damage that decompression finds */
+		return most; /* several frames, or damage that decompression finds */
 	unsigned long long claimed = ZSTD_getFrameContentSize(in.data, in.len);
-	return claimed == ZSTD_CONTENTSIZE_ERROR ? 0 : claimed; /* "unknown" is the largest number */
+	if (claimed == ZSTD_CONTENTSIZE_ERROR)
+		return 0;
+	return claimed < most ? claimed : most;
 }
 
 static uint64_t most_gzip(str in) { return (uint64_t)in.len * 1032; }  /* deflate's best ratio */

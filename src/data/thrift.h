@@ -21,7 +21,11 @@ struct thrift_field { int id; enum thrift_kind kind; size_t offset; const struct
 struct thrift_table { size_t count; const struct thrift_field *fields; };
 #define THRIFT_TABLE(rows) {sizeof(rows) / sizeof(rows)[0], rows}
 
-static inline struct thrift thrift_over(str bytes) { return (struct thrift){(const uint8_t *)bytes.data, (const uint8_t *)bytes.data + bytes.len, false}; }
+static inline struct thrift thrift_over(str bytes)
+{
+	const uint8_t *from = (const uint8_t *)(bytes.data ? bytes.data : ""); /* a string or list that the bytes lacked */
+	return (struct thrift){from, from + bytes.len, false};
+}
 /* Reads one struct into out; members that the bytes lack keep their value. */
 void thrift_struct(struct thrift *t, const struct thrift_table *table, void *out);
 /* Opens a list of structs taken by THRIFT_LIST: reads its head, returns the number of elements (at most the bytes left). */
