@@ -101,7 +101,7 @@ void lora_export(const struct lora *l, struct adapter *out)
 		if (s->rank == 0)
 			continue;
 		size_t na = (size_t)s->rank * (size_t)s->k, nb = (size_t)s->rank * (size_t)s->n;
-		*pair = (struct lora_pair){.rank = s->rank, .scale = s->scale};
+		*pair = (struct lora_pair){.rank = s->rank, .n = (int32_t)s->n, .k = (int32_t)s->k, .scale = s->scale};
 		pair->a = arena_array(&out->arena, na, sizeof(float));
 		pair->b = arena_array(&out->arena, nb, sizeof(float));
 		memcpy(pair->a, l->p + s->a, na * sizeof(float));
