@@ -45,60 +45,60 @@ DECODE void levels_q5_1(const void *block, uint8_t out[BLOCK_SMALL])
 	add_fifth_bit(b->high, out);
 }
 
-/* w = d * (q - offset): the products are exact to one rounding, as in the reference decoder. */
-DECODE void scale_symmetric(const uint8_t *levels, int offset, float d, float *out)
-{
-	for (int i = 0; i < BLOCK_SMALL; i++)
-		out[i] = d * (float)(levels[i] - offset);
-}
-
-DECODE void scale_affine(const uint8_t *levels, float d, float m, float *out)
-{
-	for (int i = 0; i < BLOCK_SMALL; i++)
-		out[i] = d * (float)levels[i] + m;
-}
-
-DECODE void decode_q4_0(const void *blocks, float *out, int64_t n)
+/* One loop from bits to floats: going through a byte array would stall on its narrow stores. */
+DECODE void decode_q4_0(const void *restrict blocks, float *restrict out, int64_t n)
 {
 	const struct block_q4_0 *b = blocks;
-	uint8_t levels[BLOCK_SMALL];
-	for (int64_t i = 0; i < n / BLOCK_SMALL; i++) {
-		nibbles(b[i].q, levels);
-		scale_symmetric(levels, 8, decode_half(b[i].d), out + i * BLOCK_SMALL);
+	for (int64_t i = 0; i < n / BLOCK_SMALL; i++, out += BLOCK_SMALL) {
+		float d = decode_half(b[i].d);
+		for (int j = 0; j < 16; j++) {
+			out[j] = d * (float)((b[i].q[j] & 15) - 8);
+			out[j + 16] = d * (float)((b[i].q[j] >> 4) - 8);
+		}
 	}
 }
 
-DECODE void decode_q4_1(const void *blocks, float *out, int64_t n)
+DECODE void decode_q4_1(const void *restrict blocks, float *restrict out, int64_t n)
 {
 	const struct block_q4_1 *b = blocks;
-	uint8_t levels[BLOCK_SMALL];
-	for (int64_t i = 0; i < n / BLOCK_SMALL; i++) {
-		nibbles(b[i].q, levels);
-		scale_affine(levels, decode_half(b[i].d), decode_half(b[i].m), out + i * BLOCK_SMALL);
+	for (int64_t i = 0; i < n / BLOCK_SMALL; i++, out += BLOCK_SMALL) {
+		float d = decode_half(b[i].d), m = decode_half(b[i].m);
+		for (int j = 0; j < 16; j++) {
+			out[j] = d * (float)(b[i].q[j] & 15) + m;
+			out[j + 16] = d * (float)(b[i].q[j] >> 4) + m;
+		}
 	}
 }
 
-DECODE void decode_q5_0(const void *blocks, float *out, int64_t n)
+DECODE void decode_q5_0(const void *restrict blocks, float *restrict out, int64_t n)
 {
 	const struct block_q5_0 *b = blocks;
-	uint8_t levels[BLOCK_SMALL];
-	for (int64_t i = 0; i < n / BLOCK_SMALL; i++) {
-		levels_q5_0(b + i, levels);
-		scale_symmetric(levels, 16, decode_half(b[i].d), out + i * BLOCK_SMALL);
+	for (int64_t i = 0; i < n / BLOCK_SMALL; i++, out += BLOCK_SMALL) {
+		float d = decode_half(b[i].d);
+		uint32_t high;
+		memcpy(&high, b[i].high, sizeof high);
+		for (uint32_t j = 0; j < 16; j++) {
+			out[j] = d * (float)((int)((b[i].q[j] & 15u) | ((high >> j) & 1) << 4) - 16);
+			out[j + 16] = d * (float)((int)(b[i].q[j] >> 4 | ((high >> (j + 16)) & 1) << 4) - 16);
+		}
 	}
 }
 
-DECODE void decode_q5_1(const void *blocks, float *out, int64_t n)
+DECODE void decode_q5_1(const void *restrict blocks, float *restrict out, int64_t n)
 {
 	const struct block_q5_1 *b = blocks;
-	uint8_t levels[BLOCK_SMALL];
-	for (int64_t i = 0; i < n / BLOCK_SMALL; i++) {
-		levels_q5_1(b + i, levels);
-		scale_affine(levels, decode_half(b[i].d), decode_half(b[i].m), out + i * BLOCK_SMALL);
+	for (int64_t i = 0; i < n / BLOCK_SMALL; i++, out += BLOCK_SMALL) {
+		float d = decode_half(b[i].d), m = decode_half(b[i].m);
+		uint32_t high;
+		memcpy(&high, b[i].high, sizeof high);
+		for (uint32_t j = 0; j < 16; j++) {
+			out[j] = d * (float)(int)((b[i].q[j] & 15u) | ((high >> j) & 1) << 4) + m;
+			out[j + 16] = d * (float)(int)(b[i].q[j] >> 4 | ((high >> (j + 16)) & 1) << 4) + m;
+		}
 	}
 }
 
-DECODE void decode_q8_0(const void *blocks, float *out, int64_t n)
+DECODE void decode_q8_0(const void *restrict blocks, float *restrict out, int64_t n)
 {
 	const struct block_q8_0 *b = blocks;
 	for (int64_t i = 0; i < n / BLOCK_SMALL; i++) {
@@ -165,7 +165,7 @@ DECODE void scale_super(const uint8_t levels[BLOCK_SUPER], float d, float dmin, 
 	}
 }
 
-DECODE void decode_q4_k(const void *blocks, float *out, int64_t n)
+DECODE void decode_q4_k(const void *restrict blocks, float *restrict out, int64_t n)
 {
 	const struct block_q4_k *b = blocks;
 	uint8_t levels[BLOCK_SUPER];
@@ -175,7 +175,7 @@ DECODE void decode_q4_k(const void *blocks, float *out, int64_t n)
 	}
 }
 
-DECODE void decode_q5_k(const void *blocks, float *out, int64_t n)
+DECODE void decode_q5_k(const void *restrict blocks, float *restrict out, int64_t n)
 {
 	const struct block_q5_k *b = blocks;
 	uint8_t levels[BLOCK_SUPER];
@@ -185,21 +185,24 @@ DECODE void decode_q5_k(const void *blocks, float *out, int64_t n)
 	}
 }
 
-DECODE void decode_q6_k(const void *blocks, float *out, int64_t n)
+DECODE void decode_q6_k(const void *restrict blocks, float *restrict out, int64_t n)
 {
 	const struct block_q6_k *b = blocks;
 	uint8_t levels[BLOCK_SUPER];
 	for (int64_t i = 0; i < n / BLOCK_SUPER; i++) {
 		float d = decode_half(b[i].d);
 		levels_q6_k(b + i, levels);
-		for (int j = 0; j < BLOCK_SUPER; j++)
-			out[i * BLOCK_SUPER + j] = d * (float)b[i].scales[j / 16] * (float)(levels[j] - 32);
+		for (int sub = 0; sub < 16; sub++, out += 16) {
+			float scale = d * (float)b[i].scales[sub];
+			for (int j = 0; j < 16; j++)
+				out[j] = scale * (float)(levels[sub * 16 + j] - 32);
+		}
 	}
 }
 
-DECODE void decode_f32(const void *blocks, float *out, int64_t n) { memcpy(out, blocks, (size_t)n * sizeof *out); }
+DECODE void decode_f32(const void *restrict blocks, float *restrict out, int64_t n) { memcpy(out, blocks, (size_t)n * sizeof *out); }
 
-DECODE void decode_f16(const void *blocks, float *out, int64_t n)
+DECODE void decode_f16(const void *restrict blocks, float *restrict out, int64_t n)
 {
 	const unsigned char *in = blocks;
 	for (int64_t i = 0; i < n; i++) {
@@ -209,7 +212,7 @@ DECODE void decode_f16(const void *blocks, float *out, int64_t n)
 	}
 }
 
-DECODE void decode_bf16(const void *blocks, float *out, int64_t n)
+DECODE void decode_bf16(const void *restrict blocks, float *restrict out, int64_t n)
 {
 	const unsigned char *in = blocks;
 	for (int64_t i = 0; i < n; i++) {
@@ -219,7 +222,8 @@ DECODE void decode_bf16(const void *blocks, float *out, int64_t n)
 	}
 }
 
+/* All but f16, which kernels convert by the vector. */
 #define DECODE_TABLE \
-	[DT_F32] = decode_f32, [DT_F16] = decode_f16, [DT_BF16] = decode_bf16, [DT_Q4_0] = decode_q4_0, [DT_Q4_1] = decode_q4_1, \
+	[DT_F32] = decode_f32, [DT_BF16] = decode_bf16, [DT_Q4_0] = decode_q4_0, [DT_Q4_1] = decode_q4_1, \
 	[DT_Q5_0] = decode_q5_0, [DT_Q5_1] = decode_q5_1, [DT_Q8_0] = decode_q8_0, [DT_Q4_K] = decode_q4_k, [DT_Q5_K] = decode_q5_k, \
 	[DT_Q6_K] = decode_q6_k

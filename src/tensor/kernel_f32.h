@@ -69,3 +69,25 @@ static void transpose(const uint32_t *rows, int64_t ld, int64_t words, uint32_t 
 		for (int r = 0; r < 16; r++)
 			out[k * 16 + r] = rows[r * ld + k];
 }
+
+static void nf4_bytes(const uint8_t *packed, float absmax, float *out, int64_t bytes)
+{
+	for (int64_t i = 0; i < bytes; i += 16) {
+		vi both = vi_from_bytes(packed + i);
+		vf high = vf_mul(vf_table(NF4_CODE, vi_high(both)), vf_set(absmax)), low = vf_mul(vf_table(NF4_CODE, vi_low(both)), vf_set(absmax));
+		vf_store_pairs(out + 2 * i, high, low);
+	}
+}
+
+static void halves_to_f32(const void *halves, float *out, int64_t n)
+{
+	const uint8_t *in = halves;
+	int64_t i = 0;
+	for (; i + 16 <= n; i += 16)
+		vf_store(out + i, vf_halves(in + 2 * i));
+	for (; i < n; i++) {
+		uint16_t h;
+		memcpy(&h, in + 2 * i, sizeof h);
+		out[i] = dtype_f16_to_f32(h);
+	}
+}

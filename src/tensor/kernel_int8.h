@@ -57,10 +57,11 @@ LANES void dots_nibble(struct form_properties p, int columns, const uint8_t *w, 
 			high = vi_lookup(high, NF4_LEVELS);
 		}
 #pragma GCC unroll 8
-		for (int t = 0; t < columns; t++) {
+		for (int t = 0; t < columns; t++)
 			sum[t] = dot(p, sum[t], low, x + 32 * t + 4 * j);
+#pragma GCC unroll 8
+		for (int t = 0; t < columns; t++)
 			sum[t] = dot(p, sum[t], high, x + 32 * t + 16 + 4 * j);
-		}
 	}
 }
 

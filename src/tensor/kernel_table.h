@@ -19,5 +19,6 @@ const struct kernels KERNELS_NAME = {
 	.dots = dots,
 	.quantise = quantise,
 	.transpose = transpose,
-	.to_f32 = {DECODE_TABLE},
+	.nf4 = nf4_bytes,
+	.to_f32 = {DECODE_TABLE, [DT_F16] = halves_to_f32},
 };

@@ -60,6 +60,8 @@ struct kernels {
 	/* out[i] = bf16(a[i]) | bf16(b[i]) << 16 */
 	void (*interleave_bf16)(const float *a, const float *b, uint32_t *out, int64_t n);
 	void (*to_f32[DT_COUNT])(const void *blocks, float *out, int64_t n); /* as dtype_traits.to_f32, bit for bit */
+	/* 2 x bytes elements of NF4, all of one scale; bytes % 16 == 0. */
+	void (*nf4)(const uint8_t *packed, float absmax, float *out, int64_t bytes);
 };
 
 extern const struct kernels KERNELS_REF;
@@ -73,3 +75,4 @@ extern const struct kernels KERNELS_NEON;
 
 /* NF4_CODE in integers, + 128 (pack.c) */
 extern const uint8_t NF4_LEVELS[16];
+extern const float NF4_CODE[16];

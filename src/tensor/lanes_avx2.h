@@ -89,6 +89,30 @@ LANES float vf_largest(vf x)
 	return _mm_cvtss_f32(_mm_max_ss(q, _mm_movehdup_ps(q)));
 }
 
+LANES vi vi_from_bytes(const uint8_t *p)
+{
+	__m128i b = _mm_loadu_si128((const __m128i *)(const void *)p);
+	return (vi){_mm256_cvtepu8_epi32(b), _mm256_cvtepu8_epi32(_mm_srli_si128(b, 8))};
+}
+LANES __m256 table_half(const float table[16], __m256i index)
+{
+	__m256 low = _mm256_permutevar8x32_ps(_mm256_loadu_ps(table), index), high = _mm256_permutevar8x32_ps(_mm256_loadu_ps(table + 8), index);
+	return _mm256_blendv_ps(low, high, _mm256_castsi256_ps(_mm256_slli_epi32(index, 28)));
+}
+LANES vf vf_table(const float table[16], vi index) { return (vf){table_half(table, index.a), table_half(table, index.b)}; }
+LANES void pairs_half(float *p, __m256 a, __m256 b)
+{
+	__m256 low = _mm256_unpacklo_ps(a, b), high = _mm256_unpackhi_ps(a, b);
+	_mm256_storeu_ps(p, _mm256_permute2f128_ps(low, high, 0x20));
+	_mm256_storeu_ps(p + 8, _mm256_permute2f128_ps(low, high, 0x31));
+}
+/* a0 b0 a1 b1 ... */
+LANES void vf_store_pairs(float *p, vf x, vf y)
+{
+	pairs_half(p, x.a, y.a);
+	pairs_half(p + 16, x.b, y.b);
+}
+
 LANES void lanes_transpose(const uint32_t *in, int64_t ld, uint32_t *out)
 {
 	for (int r = 0; r < 16; r += 4)

@@ -43,6 +43,16 @@ LANES vf vf_abs(vf a) { return _mm512_abs_ps(a); }
 LANES float vf_total(vf a) { return _mm512_reduce_add_ps(a); }
 LANES float vf_largest(vf a) { return _mm512_reduce_max_ps(a); }
 
+LANES vi vi_from_bytes(const uint8_t *p) { return _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(const void *)p)); }
+LANES vf vf_table(const float table[16], vi index) { return _mm512_permutexvar_ps(index, _mm512_loadu_ps(table)); }
+/* a0 b0 a1 b1 ... */
+LANES void vf_store_pairs(float *p, vf a, vf b)
+{
+	__m512i low = _mm512_set_epi32(23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0), high = _mm512_add_epi32(low, _mm512_set1_epi32(8));
+	_mm512_storeu_ps(p, _mm512_permutex2var_ps(a, low, b));
+	_mm512_storeu_ps(p + 16, _mm512_permutex2var_ps(a, high, b));
+}
+
 /* 16 x 16 words: rows at stride ld to columns. */
 LANES void lanes_transpose(const uint32_t *in, int64_t ld, uint32_t *out)
 {

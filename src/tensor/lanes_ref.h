@@ -71,6 +71,17 @@ LANES vf vf_abs(vf a) { vf r; EACH(r, fabsf(a.v[i])); return r; }
 LANES float vf_total(vf a) { float s = 0; for (int i = 0; i < 16; i++) s += a.v[i]; return s; }
 LANES float vf_largest(vf a) { float s = a.v[0]; for (int i = 1; i < 16; i++) s = a.v[i] > s ? a.v[i] : s; return s; }
 
+LANES vi vi_from_bytes(const uint8_t *p) { vi r; EACH(r, p[i]); return r; }
+LANES vf vf_table(const float table[16], vi index) { vf r; EACH(r, table[index.v[i]]); return r; }
+/* a0 b0 a1 b1 ... */
+LANES void vf_store_pairs(float *p, vf a, vf b)
+{
+	for (int i = 0; i < 16; i++) {
+		p[2 * i] = a.v[i];
+		p[2 * i + 1] = b.v[i];
+	}
+}
+
 LANES void lanes_transpose(const uint32_t *in, int64_t ld, uint32_t *out)
 {
 	for (int k = 0; k < 16; k++)

@@ -1,5 +1,6 @@
 /* NF4 and row-wise int8 as bitsandbytes writes them: decoders, and quantisers whose bytes equal its own. */
 #include "tensor/nf4.h"
+#include "tensor/isa.h"
 #include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -67,6 +68,11 @@ void nf4_to_f32(const uint8_t *packed, const struct mat_side *side, int64_t from
 	for (int64_t i = from; i < from + n;) {
 		int64_t end = (i / NF4_BLOCK + 1) * NF4_BLOCK;
 		float absmax = nf4_absmax(side, i / NF4_BLOCK);
+		int64_t bytes = ((end < from + n ? end : from + n) - i) / 32 * 16;
+		if (i % 2 == 0 && bytes > 0) {
+			isa_kernels()->nf4(packed + i / 2, absmax, out + (i - from), bytes);
+			i += 2 * bytes;
+		}
 		for (; i < end && i < from + n; i++)
 			out[i - from] = element(packed, i, absmax);
 	}

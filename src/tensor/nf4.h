@@ -1,14 +1,13 @@
 /* nf4.h: bitsandbytes' two weight formats. NF4 (Dettmers et al. 2023, QLoRA, section 3): each 64-element
- * block of the flattened matrix is w = NF4_CODE[nibble] * absmax, two nibbles a byte, the high one first.
+ * block of the flattened matrix is w = NF4_CODE[nibble] * absmax (kernels.h), two nibbles a byte, the high one first.
  * Double quantisation stores absmax itself in 8 bits: absmax = code[q] * absmax2[block / 256] + offset.
  * I8: w = q * absmax / 127 with one absmax per row. */
 #pragma once
+#include "tensor/kernels.h"
 #include "tensor/mat.h"
 
 #define NF4_BLOCK 64
 #define NF4_ABSMAX_BLOCK 256
-
-extern const float NF4_CODE[16];
 
 static inline int64_t nf4_blocks(int64_t n) { return (n + NF4_BLOCK - 1) / NF4_BLOCK; }
 static inline int64_t nf4_absmax_blocks(int64_t n) { return (nf4_blocks(n) + NF4_ABSMAX_BLOCK - 1) / NF4_ABSMAX_BLOCK; }

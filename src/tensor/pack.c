@@ -175,19 +175,32 @@ static void pack_q6_k(const struct pack_row *p)
 	}
 }
 
+/* Nibbles of neighbours (0 1, 2 3, ..., first one high) to nibbles of halves (low 0 .. 15, high 16 .. 31). */
+static void pair_halves(const uint8_t q[16], uint8_t out[16])
+{
+	typedef uint8_t bytes __attribute__((vector_size(16)));
+	bytes both;
+	memcpy(&both, q, sizeof both);
+	bytes even = both >> 4, odd = both & 15;
+	bytes low = __builtin_shufflevector(even, odd, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+	bytes high = __builtin_shufflevector(even, odd, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+	low |= high << 4;
+	memcpy(out, &low, sizeof low);
+}
+
 /* A 32-block lies in one 64-block, since cols % 32 == 0. Bytes hold neighbours, the first one high. */
 static void pack_nf4(const struct pack_row *p)
 {
-	const uint8_t *q = (const uint8_t *)p->m->src + p->source_row * p->m->cols / 2;
-	uint8_t levels[INPUT_BLOCK];
-	for (int64_t i = 0; i < p->m->cols / INPUT_BLOCK; i++, q += INPUT_BLOCK / 2) {
-		struct slot s = slot_at(FORM_NIBBLE_TABLE, p->group, i, p->r);
-		for (int j = 0; j < INPUT_BLOCK / 2; j++) {
-			levels[2 * j] = q[j] >> 4;
-			levels[2 * j + 1] = q[j] & 15;
-		}
-		put_nibbles(s, levels);
-		put_float(s, p->r, nf4_absmax(p->m->side, (p->source_row * p->m->cols + i * INPUT_BLOCK) / NF4_BLOCK) / NF4_LEVEL_SCALE);
+	const struct mat_side *side = p->m->side;
+	int64_t blocks = p->m->cols / INPUT_BLOCK, first = p->source_row * blocks;
+	const uint8_t *q = (const uint8_t *)p->m->src + first * (INPUT_BLOCK / 2);
+	int r = p->r;
+	for (int64_t i = 0; i < blocks; i++, q += INPUT_BLOCK / 2) {
+		struct slot s = slot_at(FORM_NIBBLE_TABLE, p->group, i, r);
+		uint8_t halves[16];
+		pair_halves(q, halves);
+		put_words(s, halves, 4);
+		put_float(s, r, nf4_absmax(side, (first + i) / (NF4_BLOCK / INPUT_BLOCK)) * (1.0f / NF4_LEVEL_SCALE));
 	}
 }
 

@@ -105,8 +105,10 @@ static void check_forward(const struct mat *whole, const float *x, const struct 
 	struct mat m = *whole;
 	enum form form = pack_form(&m, compute);
 	CLEANUP(mem_freep) float *y = forward(one, &m, x, t, compute, 0, n, 0);
-	CLEANUP(mem_freep) float *again = forward(two, &m, x, t, compute, 0, n, 0);
-	ck_assert_mem_eq(y, again, sizeof *y * (size_t)(t * (n + 3)));
+	if (t == 3 || t == 33) {
+		CLEANUP(mem_freep) float *again = forward(two, &m, x, t, compute, 0, n, 0);
+		ck_assert_mem_eq(y, again, sizeof *y * (size_t)(t * (n + 3)));
+	}
 	for (int i = 0; i < t; i++) {
 		for (int j = 0; j < n; j++)
 			assert_close(y[i * (n + 3) + j], o, i * ROWS + j, TOLERANCE[kind_of_error(&m, form)], &m, i, j, t);
@@ -118,10 +120,10 @@ static void check_forward(const struct mat *whole, const float *x, const struct 
 static void forward_shapes(struct mat *m, const float *x, enum compute compute)
 {
 	struct oracle o = forward_oracle(m, x, pack_form(m, compute));
-	bool slow = strcmp(isa_kernels()->name, "ref") == 0;
+	bool slow = strcmp(isa_kernels()->name, "ref") == 0, all = m->cols < 100 || m->cols == 576;
 	for (int n = 0; n < COUNT(NS); n++)
 		for (int t = 0; t < COUNT(TS); t++)
-			if ((NS[n] == 17 || TS[t] == 3 || TS[t] == 9) && (TS[t] < 17 || !slow))
+			if (((NS[n] == 17 && all) || TS[t] == 3 || TS[t] == 9) && (TS[t] < 17 || !slow))
 				check_forward(m, x, &o, compute, NS[n], TS[t]);
 	oracle_done(&o);
 }
