@@ -133,20 +133,15 @@ static bool is_redirect(int status, const char *method)
 /* The absolute URL that Location names, or NULL with err. */
 static char *next_url(const char *from, const char *location, struct err *err)
 {
-	CURLU *u = curl_url();
-	char *value = NULL, *scheme = NULL, *next = NULL;
+	char *next = http_url_resolve(from, location);
 	CLEANUP(mem_freep) char *shown = http_redact_url(from);
-	bool ok = u && !curl_url_set(u, CURLUPART_URL, from, 0) && !curl_url_set(u, CURLUPART_URL, location, 0) &&
-		  !curl_url_get(u, CURLUPART_URL, &value, 0) && !curl_url_get(u, CURLUPART_SCHEME, &scheme, 0);
-	if (!ok || (strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0))
+	if (!next) {
 		err_set(err, ERR_PROTOCOL, "%s redirects to something that is not an http URL", shown);
-	else if (strncmp(from, "https:", 6) == 0 && strcmp(scheme, "https") != 0)
+	} else if (strncasecmp(from, "https:", 6) == 0 && strncmp(next, "https:", 6) != 0) {
 		err_set(err, ERR_DENIED, "%s redirects from https to plain http: refused", shown);
-	else
-		next = mem_strdup(value);
-	curl_free(value);
-	curl_free(scheme);
-	curl_url_cleanup(u);
+		free(next);
+		next = NULL;
+	}
 	return next;
 }
 

@@ -65,6 +65,8 @@ WARN_UNUSED int http_client_send(struct http_client *c, const struct http_reques
 int http_status_error(int status, const char *doing, struct err *err);
 /* "https://user:pw@host/a?sig=x#y" -> "https://host/a?…": fit for messages. Caller frees. */
 char *http_redact_url(const char *url);
+/* The absolute http or https URL that a Location header names, or NULL. Caller frees. */
+char *http_url_resolve(const char *base, const char *location);
 /* Whether scheme, host and port are the same. */
 bool http_same_origin(const char *a, const char *b);
 /* "https" and "host" of a URL; false when it cannot be parsed. Either may be NULL; results are freed by the caller. */

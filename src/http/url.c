@@ -46,6 +46,20 @@ bool http_url_parts(const char *url, char **scheme, char **host)
 	return true;
 }
 
+char *http_url_resolve(const char *base, const char *location)
+{
+	CLEANUP(free_url) CURLU *u = curl_url();
+	if (!u || curl_url_set(u, CURLUPART_URL, base, 0) != CURLUE_OK || curl_url_set(u, CURLUPART_URL, location, 0) != CURLUE_OK)
+		return NULL;
+	CLEANUP(mem_freep) char *scheme = part(u, CURLUPART_SCHEME);
+	char *value = NULL;
+	if (!scheme || (strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0) || curl_url_get(u, CURLUPART_URL, &value, 0) != CURLUE_OK)
+		return NULL;
+	char *copy = mem_strdup(value);
+	curl_free(value);
+	return copy;
+}
+
 bool http_same_origin(const char *a, const char *b)
 {
 	static const CURLUPart PARTS[] = {CURLUPART_SCHEME, CURLUPART_HOST, CURLUPART_PORT};

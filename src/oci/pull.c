@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/limits.h"
-#include "oci/parallel.h"
+#include "http/parallel.h"
 #include "oci/session.h"
 #include "oci/unpack.h"
 #include <errno.h>

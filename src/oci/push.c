@@ -3,7 +3,7 @@
 
 #include "base/limits.h"
 #include "oci/pack.h"
-#include "oci/parallel.h"
+#include "http/parallel.h"
 #include "oci/session.h"
 
 struct push { struct session *session; const struct packed *packed; };

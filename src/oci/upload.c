@@ -4,7 +4,6 @@
 #include "base/fd.h"
 #include "oci/registry.h"
 
-#include <curl/curl.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -32,20 +31,12 @@ static void on_sent(void *context, uint64_t bytes)
 static int keep_location(struct upload *u, const struct http_response *response, struct err *err)
 {
 	const char *location = http_response_header(response, "location");
-	CURLU *url = curl_url();
-	char *absolute = NULL;
-	int rc = -1;
-	if (location && url && !curl_url_set(url, CURLUPART_URL, response->url, 0) && !curl_url_set(url, CURLUPART_URL, location, 0) &&
-	    !curl_url_get(url, CURLUPART_URL, &absolute, 0)) {
-		free(u->location);
-		u->location = mem_strdup(absolute);
-		rc = 0;
-	} else {
-		err_set(err, ERR_PROTOCOL, "registry %s began an upload without a usable Location", u->r->ref->registry);
-	}
-	curl_free(absolute);
-	curl_url_cleanup(url);
-	return rc;
+	char *absolute = location ? http_url_resolve(response->url, location) : NULL;
+	if (!absolute)
+		return err_set(err, ERR_PROTOCOL, "registry %s began an upload without a usable Location", u->r->ref->registry);
+	free(u->location);
+	u->location = absolute;
+	return 0;
 }
 
 static int send_to(struct upload *u, const char *method, const char *url, const char *const *headers, struct http_body body,

@@ -1,5 +1,5 @@
 /* parallel.c: see parallel.h. */
-#include "oci/parallel.h"
+#include "http/parallel.h"
 
 #include <pthread.h>
 #include <stdbool.h>
