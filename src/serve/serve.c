@@ -22,7 +22,7 @@ static void release(struct serve *s)
 	free(s);
 }
 
-static int listen_http(struct serve *s, struct err *err)
+int serve_listen(struct serve *s, struct err *err)
 {
 	struct http_server_options o = {
 		.host = s->o.host, .port = s->o.port, .context = s, .guard = admission_guard, .render_error = error_render, .on_done = serve_count_request,
@@ -33,7 +33,7 @@ static int listen_http(struct serve *s, struct err *err)
 	return http_server_start(&s->http, &o, err);
 }
 
-int serve_start(struct serve **out, const struct serve_options *o, struct err *err)
+int serve_new(struct serve **out, const struct serve_options *o, struct err *err)
 {
 	struct serve *s = mem_alloc(sizeof *s);
 	struct engine_stats stats = {0};
@@ -46,7 +46,7 @@ int serve_start(struct serve **out, const struct serve_options *o, struct err *e
 	s->eos = special_text(o->tokenizer, tokenizer_eos(o->tokenizer));
 	s->metrics = serve_metrics_new(o->names[0]);
 	pthread_mutex_init(&s->mu, NULL);
-	if ((o->api_key_file && keys_load(&s->keys, o->api_key_file, err) < 0) || listen_http(s, err) < 0) {
+	if (o->api_key_file && keys_load(&s->keys, o->api_key_file, err) < 0) {
 		release(s);
 		return -1;
 	}
@@ -60,7 +60,11 @@ int serve_add_adapter(struct serve *s, const char *name, const char *source, dou
 }
 
 int serve_port(const struct serve *s) { return http_server_port(s->http); }
-void serve_drain(struct serve *s, int64_t grace_ms) { http_server_drain(s->http, grace_ms); }
+void serve_drain(struct serve *s, int64_t grace_ms)
+{
+	if (s->http)
+		http_server_drain(s->http, grace_ms);
+}
 
 void serve_free(struct serve *s)
 {

@@ -25,10 +25,12 @@ struct serve_options {
 	/* Turns what a client or flag names into a folder (an image is pulled). Caller frees *folder. */
 	int (*resolve)(const char *word, char **folder, struct err *err);
 };
-WARN_UNUSED int serve_start(struct serve **out, const struct serve_options *o, struct err *err);
+WARN_UNUSED int serve_new(struct serve **out, const struct serve_options *o, struct err *err);
+/* Opens the port and answers; adapters added before are there from the first request on. */
+WARN_UNUSED int serve_listen(struct serve *s, struct err *err);
 /* Loads an adapter under a name that requests may then give as "model". ERR_EXISTS when taken. */
 WARN_UNUSED int serve_add_adapter(struct serve *s, const char *name, const char *source, double strength, struct err *err);
-int serve_port(const struct serve *s);
+int serve_port(const struct serve *s);      /* after serve_listen */
 /* Requests in flight finish (at most grace_ms), new ones get 503. */
 void serve_drain(struct serve *s, int64_t grace_ms);
 void serve_free(struct serve *s);

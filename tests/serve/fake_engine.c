@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include <ctype.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 
 #define FAKE_REQUESTS 4096
@@ -334,8 +335,8 @@ int engine_adapter_add(struct engine *e, const char *name, const char *folder, f
 		return err_set(err, ERR_EXISTS, "an adapter '%s' is loaded already", name);
 	if (strstr(folder, "missing"))
 		return err_set(err, ERR_NOT_FOUND, "no adapter_config.json in '%s'", folder);
-	strncpy(e->adapters[e->n_adapters].name, name, 127);
-	strncpy(e->adapters[e->n_adapters++].folder, folder, 255);
+	snprintf(e->adapters[e->n_adapters].name, sizeof e->adapters[0].name, "%s", name);
+	snprintf(e->adapters[e->n_adapters++].folder, sizeof e->adapters[0].folder, "%s", folder);
 	return 0;
 }
 

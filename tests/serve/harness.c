@@ -20,7 +20,7 @@ void harness_start(struct harness *h, const struct serve_options *options, const
 	o.n_names = 2;
 	o.root = "/models/fake";
 	o.host = "127.0.0.1";
-	ck_assert_msg(serve_start(&h->serve, &o, &err) == 0, "%s", err.message);
+	ck_assert_msg(serve_new(&h->serve, &o, &err) == 0 && serve_listen(h->serve, &err) == 0, "%s", err.message);
 	h->port = serve_port(h->serve);
 }
 
@@ -58,7 +58,7 @@ const json_t *json_at(const json_t *value, const char *path)
 	while (value && *path) {
 		size_t len = strcspn(path, ".");
 		snprintf(key, sizeof key, "%.*s", (int)len, path);
-		value = json_is_array(value) ? json_array_get(value, (size_t)atoi(key)) : json_object_get(value, key);
+		value = json_is_array(value) ? json_array_get(value, strtoul(key, NULL, 10)) : json_object_get(value, key);
 		path += len + (path[len] == '.');
 	}
 	return value;

@@ -59,10 +59,10 @@ START_TEST(a_key_file_without_keys_is_refused)
 	write_keys(path, "# nothing\n");
 	struct engine *e = fake_engine_new(&(struct fake_engine){0});
 	struct serve_options o = {.engine = e, .tokenizer = fake_tokenizer(), .names = NAMES, .n_names = 1, .root = "m", .host = "127.0.0.1", .api_key_file = path};
-	ck_assert_int_lt(serve_start(&s, &o, &err), 0);
+	ck_assert_int_lt(serve_new(&s, &o, &err), 0);
 	ck_assert_int_eq(err.kind, ERR_CONFIG);
 	unlink(path);
-	ck_assert_int_lt(serve_start(&s, &o, &err), 0);
+	ck_assert_int_lt(serve_new(&s, &o, &err), 0);
 	ck_assert_int_eq(err.kind, ERR_NOT_FOUND);
 	engine_free(e);
 }
