@@ -22,6 +22,8 @@
 #define LIMIT_TEMPLATE_BYTES ((size_t)1 << 20)     /* source of one chat template */
 #define LIMIT_TEMPLATE_STEPS 2000000               /* evaluation steps of one rendering */
 #define LIMIT_TEMPLATE_OUTPUT ((size_t)16 << 20)   /* rendered bytes */
+#define LIMIT_TEMPLATE_MEMORY ((size_t)256 << 20)  /* values one rendering makes */
+#define LIMIT_TEMPLATE_DEPTH 400                   /* nesting of expressions, blocks and macro calls while rendering */
 #define LIMIT_LAYERS 512                           /* decoder layers of one model */
 #define LIMIT_CONTEXT_TOKENS 1048576               /* context length of one model */
 #define LIMIT_LORA_RANK 1024                       /* rank of one adapter */

@@ -70,6 +70,25 @@ bool unicode_is_word(int32_t c)
 	return WORD >> utf8proc_category(c) & 1;
 }
 
+bool unicode_is_letter(int32_t c)
+{
+	static const unsigned LETTER = 1u << UTF8PROC_CATEGORY_LU | 1u << UTF8PROC_CATEGORY_LL | 1u << UTF8PROC_CATEGORY_LT |
+				       1u << UTF8PROC_CATEGORY_LM | 1u << UTF8PROC_CATEGORY_LO;
+	return LETTER >> utf8proc_category(c) & 1;
+}
+
+bool unicode_is_digit(int32_t c)
+{
+	return utf8proc_category(c) == UTF8PROC_CATEGORY_ND || c == 0xB2 || c == 0xB3 || c == 0xB9 || c == 0x2070 || (c >= 0x2074 && c <= 0x2079) ||
+	       (c >= 0x2080 && c <= 0x2089) || (c >= 0x2460 && c <= 0x2468);
+}
+
+bool unicode_is_alnum(int32_t c)
+{
+	static const unsigned NUMBER = 1u << UTF8PROC_CATEGORY_ND | 1u << UTF8PROC_CATEGORY_NL | 1u << UTF8PROC_CATEGORY_NO;
+	return unicode_is_letter(c) || NUMBER >> utf8proc_category(c) & 1;
+}
+
 str unicode_strip(str s, bool left, bool right)
 {
 	int32_t c;

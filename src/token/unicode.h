@@ -13,6 +13,9 @@ size_t unicode_offset(str s, size_t character); /* byte offset of a character, s
 void unicode_put(struct buf *out, int32_t c);
 bool unicode_is_space(int32_t c);               /* White_Space, as Rust and Onigmo */
 bool unicode_is_word(int32_t c);                /* \w */
+bool unicode_is_digit(int32_t c);               /* decimal, and the superscripts and circled ones that Python's isdigit takes */
+bool unicode_is_letter(int32_t c);
+bool unicode_is_alnum(int32_t c);
 str unicode_strip(str s, bool left, bool right); /* without white space */
 void unicode_lower(str s, struct buf *out);     /* appends */
 void unicode_upper(str s, struct buf *out);
