@@ -14,6 +14,10 @@ static int cmd_version(int argc, char **argv, struct err *err)
 
 /* To add a command: cmd_NAME.c with cmd_NAME(), its declaration in command.h, a row here (sorted). */
 static const struct command COMMANDS[] = {
+	{"bench", "measure this build on this machine, beside the physical limits", cmd_bench},
+	{"generate", "continue a text or answer one message", cmd_generate},
+	{"serve", "answer requests over HTTP: OpenAI API, /chat, chat page", cmd_serve},
+	{"tune", "fine-tune a model with LoRA or QLoRA", cmd_tune},
 	{"version", "print the version", cmd_version},
 };
 enum { COMMAND_COUNT = sizeof COMMANDS / sizeof COMMANDS[0] };
