@@ -5,10 +5,12 @@
 #include "token/unicode.h"
 #include <stdio.h>
 
+#define DEEPSEEK_END "<\xEF\xBD\x9C" "end\xE2\x96\x81of\xE2\x96\x81sentence\xEF\xBD\x9C>"
+
 /* Contents that end an assistant's turn in published models, whatever else a file says. */
 static const char *const TURN_ENDS[] = {
 	"<|im_end|>", "<|eot_id|>", "<|eom_id|>", "<|endoftext|>", "<|end_of_text|>", "<end_of_turn>", "<|eot|>", "<|return|>",
-	"<|call|>", "<|end_of_turn|>", "<EOT>", "<\xEF\xBD\x9C" "end\xE2\x96\x81of\xE2\x96\x81sentence\xEF\xBD\x9C>",
+	"<|call|>", "<|end_of_turn|>", "<EOT>", DEEPSEEK_END,
 	"<|end|>", /* last: ends only a message where <|return|> ends the turn */
 };
 

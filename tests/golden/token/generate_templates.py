@@ -735,4 +735,5 @@ def main():
     print(len(out), "cases,", sum("error" in r for r in out), "errors", {r["error"] for r in out if "error" in r})
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -169,4 +169,5 @@ def main():
     write(HERE / "components.json", out)
 
 
-main()
+if __name__ == "__main__":
+    main()
