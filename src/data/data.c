@@ -12,6 +12,7 @@
 #include <stdio.h>
 
 #define DROP_AFTER_BYTES ((size_t)64 << 20)
+#define FAULT_BYTES ((size_t)64 << 10) /* what the kernel maps around a page that is touched */
 
 struct data_file {
 	char *path;
@@ -27,7 +28,7 @@ struct data {
 	enum data_shape shape;
 	struct row_store store;
 	struct buf record;
-	size_t read_bytes;   /* since pages were last handed back */
+	uint64_t busy_bytes; /* that reads may have made resident since pages were last handed back */
 	struct buf describe, where;
 };
 
@@ -178,13 +179,14 @@ static int read_record(struct data *d, struct data_file *f, int64_t i, struct da
 	return row_from_record(&f->binding, buf_str(&d->record), row, err);
 }
 
-static void hand_back_pages(struct data *d, const struct data_file *f)
+/* decoded: bytes that the read added to the row store, for which about as much of the file was touched. */
+static void hand_back_pages(struct data *d, const struct data_file *f, uint64_t decoded)
 {
-	d->read_bytes += d->record.len;
-	if (d->read_bytes < DROP_AFTER_BYTES)
+	d->busy_bytes += d->record.len + FAULT_BYTES + decoded;
+	if (d->busy_bytes < DROP_AFTER_BYTES)
 		return;
 	fd_map_drop(f->map.data, f->map.len);
-	d->read_bytes = 0;
+	d->busy_bytes = 0;
 }
 
 int data_read(struct data *d, int64_t i, struct data_row *row, struct err *err)
@@ -192,8 +194,9 @@ int data_read(struct data *d, int64_t i, struct data_row *row, struct err *err)
 	if (i < 0 || i >= d->rows)
 		return err_set(err, ERR_INTERNAL, "row %lld of a dataset of %lld rows", (long long)i, (long long)d->rows);
 	struct data_file *f = file_of(d, i);
+	uint64_t before = row_store_bytes(&d->store);
 	int rc = read_record(d, f, i, row, err);
-	hand_back_pages(d, f);
+	hand_back_pages(d, f, row_store_bytes(&d->store) - before);
 	if (rc < 0 && err && (err->kind == ERR_INVALID || err->kind == ERR_LIMIT))
 		err->kind = ERR_DATA;
 	return rc < 0 ? err_wrap(err, "%s", data_where(d, i)) : 0;

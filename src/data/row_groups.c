@@ -64,8 +64,7 @@ int row_groups_read(struct row_groups *r, int64_t row, row_groups_load *load, vo
 			*err = *g->failure;
 		return -1;
 	}
-	buf_put_str(record, row_store_get(r->store, g->at.data[i]));
-	return 0;
+	return row_store_get(r->store, g->at.data[i], record, err);
 }
 
 void row_groups_done(struct row_groups *r)

@@ -1,7 +1,7 @@
 /* row_groups.h: the row groups (record batches) of one file of a column format, each decoded into the dataset's row store
  * when a row of it is first asked for. A group that breaks half-way keeps its readable rows; the others get its error. */
 #pragma once
-#include "base/buf.h"
+#include "base/vec.h"
 #include "data/row_store.h"
 
 struct row_group {
