@@ -45,7 +45,7 @@ struct call {
 	struct attention_grads g;
 	const float *out, *dout;
 	float *o, *lse, *tiles, *dk, *dv;
-	int64_t ldo, lddo, lddkv;
+	int64_t ldo, lddo, lddk, lddv;
 };
 
 static struct attention_head head_of(const struct call *c, int64_t start, int64_t n, int32_t h)
@@ -81,22 +81,23 @@ static void backward_pair(void *arg, int64_t start, int64_t n, int32_t h)
 	head.lddo = c->lddo;
 	head.dq = c->g.dq + start * c->g.lddq + column;
 	head.lddq = c->g.lddq;
-	head.dk = c->dk + start * c->lddkv + column;
-	head.dv = c->dv + start * c->lddkv + column;
-	head.lddkv = c->lddkv;
+	head.dk = c->dk + start * c->lddk + column;
+	head.dv = c->dv + start * c->lddv + column;
+	head.lddk = c->lddk;
+	head.lddv = c->lddv;
 	ops_kernels()->attention_backward(&head);
 }
 
 /* out[t, g] = sum over the group's heads of partial[t, h]; rows [from, to). */
 static void sum_groups(const struct call *c, const float *partial, float *out, int64_t ldo, int64_t from, int64_t to)
 {
-	int64_t d = c->s.d, group = c->s.heads / c->s.kv_heads;
+	int64_t d = c->s.d, group = c->s.heads / c->s.kv_heads, ld = c->s.heads * d;
 	for (int64_t g = 0; g < c->s.kv_heads; g++) {
-		const float *first = partial + from * c->lddkv + g * group * d;
+		const float *first = partial + from * ld + g * group * d;
 		float *sum = out + from * ldo + g * d;
-		ops_kernels()->add(first, c->lddkv, first + d, c->lddkv, sum, ldo, to - from, d);
+		ops_kernels()->add(first, ld, first + d, ld, sum, ldo, to - from, d);
 		for (int64_t h = 2; h < group; h++)
-			ops_kernels()->add(sum, ldo, first + h * d, c->lddkv, sum, ldo, to - from, d);
+			ops_kernels()->add(sum, ldo, first + h * d, ld, sum, ldo, to - from, d);
 	}
 }
 
@@ -107,9 +108,10 @@ void attention_backward(struct attention_input in, struct attention_shape s, con
 			 .tiles = scratch + attention_scratch_floats(s.d) * (size_t)w.index};
 	bool grouped = s.heads != s.kv_heads;
 	float *partial = scratch + attention_scratch_floats(s.d) * (size_t)w.count;
-	c.lddkv = grouped ? (int64_t)s.heads * s.d : g.lddk;
+	c.lddk = grouped ? (int64_t)s.heads * s.d : g.lddk;
+	c.lddv = grouped ? c.lddk : g.lddv;
 	c.dk = grouped ? partial : g.dk;
-	c.dv = grouped ? partial + s.rows * c.lddkv : g.dv;
+	c.dv = grouped ? partial + s.rows * c.lddk : g.dv;
 	each_pair(&s, w, backward_pair, &c);
 	pool_barrier(w);
 	if (!grouped)

@@ -213,8 +213,8 @@ void KERNEL(attention_backward)(const struct attention_head *h)
 		for (int64_t i = j; i < h->n && first_key(h, i) < j + t.count; i += TILE)
 			exchange(h, &t, i, tile_end(i, h->n) - i);
 		for (int64_t r = 0; r < t.count; r++) {
-			memcpy(h->dk + (j + r) * h->lddkv, t.dk + r * t.wide, row_bytes);
-			memcpy(h->dv + (j + r) * h->lddkv, t.dv + r * t.wide, row_bytes);
+			memcpy(h->dk + (j + r) * h->lddk, t.dk + r * t.wide, row_bytes);
+			memcpy(h->dv + (j + r) * h->lddv, t.dv + r * t.wide, row_bytes);
 		}
 	}
 }

@@ -15,7 +15,7 @@ struct attention_head {
 	const float *q, *k, *v, *out, *dout;
 	float *o, *lse;              /* forward: output and log-sum-exp of each row (stride 1) */
 	float *dq, *dk, *dv;         /* backward: written, not accumulated */
-	int64_t ldq, ldk, ldv, ldo, lddo, lddq, lddkv;
+	int64_t ldq, ldk, ldv, ldo, lddo, lddq, lddk, lddv;
 	int64_t n;
 	int32_t d, window;           /* window 0: none */
 	float scale;

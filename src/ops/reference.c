@@ -196,7 +196,7 @@ static void attention_backward(const struct attention_head *h)
 {
 	for (int64_t i = 0; i < h->n; i++)
 		for (int64_t c = 0; c < h->d; c++)
-			h->dq[i * h->lddq + c] = h->dk[i * h->lddkv + c] = h->dv[i * h->lddkv + c] = 0.0f;
+			h->dq[i * h->lddq + c] = h->dk[i * h->lddk + c] = h->dv[i * h->lddv + c] = 0.0f;
 	for (int64_t i = 0; i < h->n; i++) {
 		const float *g = h->dout + i * h->lddo;
 		double delta = dot(g, h->out + i * h->ldo, h->d);
@@ -205,8 +205,8 @@ static void attention_backward(const struct attention_head *h)
 			double ds = h->scale * p * (dot(g, h->v + j * h->ldv, h->d) - delta);
 			for (int64_t c = 0; c < h->d; c++) {
 				h->dq[i * h->lddq + c] += (float)(ds * h->k[j * h->ldk + c]);
-				h->dk[j * h->lddkv + c] += (float)(ds * h->q[i * h->ldq + c]);
-				h->dv[j * h->lddkv + c] += (float)(p * g[c]);
+				h->dk[j * h->lddk + c] += (float)(ds * h->q[i * h->ldq + c]);
+				h->dv[j * h->lddv + c] += (float)(p * g[c]);
 			}
 		}
 	}

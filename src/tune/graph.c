@@ -211,7 +211,7 @@ static void plan_unary(struct graph *g, const struct op *op, int i, bool can_rep
 	}
 }
 
-/* Inputs whose gradients are written, never added to. */
+/* Inputs whose gradients are written, never added to; also those that nobody needs, since one kernel writes all of them. */
 static int plan_written(struct graph *g, const struct op *op, int i, int8_t replaces, struct err *err)
 {
 	const int8_t inputs[] = {op->a, op->b, op->c};
@@ -229,7 +229,7 @@ static int plan_op(struct graph *g, int i, struct err *err)
 {
 	const struct op *op = &g->program->ops[i];
 	g->ops[i] = (struct graph_op){.detach = -1, .detach_from = -1};
-	if (g->values[op->out].grad < 0)
+	if (g->values[op->out].grad < 0 || !g->values[op->out].needs_grad)
 		return 0;
 	g->ops[i].backward = true;
 	switch (op->kind) {
@@ -259,13 +259,10 @@ static int place_gradients(struct graph *g, struct err *err)
 {
 	const struct program *p = g->program;
 	g->values[p->result].grad = GRAPH_RESIDUAL;
-	for (int i = p->n_ops - 1; i >= 0; i--) {
-		if (!g->values[p->ops[i].out].needs_grad)
-			g->values[p->ops[i].out].grad = -1;
+	for (int i = p->n_ops - 1; i >= 0; i--)
 		if (plan_op(g, i, err) < 0)
 			return -1;
-	}
-	g->input_grad = g->values[0].grad;
+	g->input_grad = g->values[0].needs_grad ? g->values[0].grad : -1;
 	return 0;
 }
 

@@ -41,7 +41,7 @@ int32_t linear_run(const struct layer_walk *w, const struct graph *g, int32_t la
 {
 	const struct op *op = &g->program->ops[i];
 	int32_t n = 1, most = graph_linear_run(g->program, i);
-	while (n < most && matrix(w, layer, op + n)->type == matrix(w, layer, op)->type)
+	while (n < most && mat_input_same(matrix(w, layer, op), matrix(w, layer, op + n), w->compute))
 		n++;
 	return n;
 }

@@ -6,7 +6,7 @@ struct problem {
 	struct attention_shape s;
 	int32_t segments[300];
 	float *q, *k, *v, *o, *lse, *dout, *dq, *dk, *dv, *scratch;
-	int64_t ldq, ldk, ldo;
+	int64_t ldq, ldk, ldv, ldo;
 };
 
 static struct problem problem_new(int64_t rows, int64_t segment, int32_t heads, int32_t kv, int32_t d, int32_t window)
@@ -14,17 +14,18 @@ static struct problem problem_new(int64_t rows, int64_t segment, int32_t heads, 
 	struct problem p = {.s = {.rows = rows, .heads = heads, .kv_heads = kv, .d = d, .window = window, .scale = 1.0f / sqrtf((float)d)}};
 	p.ldq = heads * d + 3;
 	p.ldk = kv * d + 5;
+	p.ldv = kv * d + 2;
 	p.ldo = heads * d + 1;
 	for (int64_t i = 0; i < rows; i++)
 		p.segments[i] = (int32_t)(i / segment * segment);
 	p.q = random_floats(1, rows * p.ldq, 1.0f);
 	p.k = random_floats(2, rows * p.ldk, 1.0f);
-	p.v = random_floats(3, rows * p.ldk, 1.0f);
+	p.v = random_floats(3, rows * p.ldv, 1.0f);
 	p.dout = random_floats(4, rows * p.ldo, 1.0f);
 	p.o = random_floats(5, rows * p.ldo, 1.0f);
 	p.dq = random_floats(6, rows * p.ldq, 1.0f);
 	p.dk = random_floats(7, rows * p.ldk, 1.0f);
-	p.dv = random_floats(8, rows * p.ldk, 1.0f);
+	p.dv = random_floats(8, rows * p.ldv, 1.0f);
 	p.lse = mem_array((size_t)(rows * heads), sizeof(float));
 	p.scratch = mem_alloc(attention_scratch_bytes(rows, heads, kv, d, 1));
 	return p;
@@ -43,9 +44,9 @@ static void run(struct problem *p)
 {
 	struct attention_shape s = p->s;
 	s.segments = p->segments;
-	struct attention_input in = {p->q, p->k, p->v, p->ldq, p->ldk, p->ldk};
+	struct attention_input in = {p->q, p->k, p->v, p->ldq, p->ldk, p->ldv};
 	attention_forward(in, s, p->o, p->ldo, p->lse, p->scratch, alone);
-	attention_backward(in, s, p->o, p->ldo, p->lse, p->dout, p->ldo, (struct attention_grads){p->dq, p->dk, p->dv, p->ldq, p->ldk, p->ldk}, p->scratch, alone);
+	attention_backward(in, s, p->o, p->ldo, p->lse, p->dout, p->ldo, (struct attention_grads){p->dq, p->dk, p->dv, p->ldq, p->ldk, p->ldv}, p->scratch, alone);
 }
 
 /* The law, straight from the definition, over the whole problem. */
@@ -63,7 +64,7 @@ static double visible_loss(void *arg)
 			for (int64_t j = first; j <= i; j++) {
 				double score = p->s.scale * weighted_sum(q, p->k + j * p->ldk + column, p->s.d);
 				sum += exp(score);
-				value += exp(score) * weighted_sum(g, p->v + j * p->ldk + column, p->s.d);
+				value += exp(score) * weighted_sum(g, p->v + j * p->ldv + column, p->s.d);
 			}
 			loss += value / sum;
 		}
@@ -97,16 +98,16 @@ START_TEST(backward_equals_finite_differences)
 {
 	struct problem p = problem_new(cases[_i].rows, cases[_i].segment, cases[_i].heads, cases[_i].kv, cases[_i].d, cases[_i].window);
 	run(&p);
-	int64_t nq = p.s.rows * p.ldq, nk = p.s.rows * p.ldk;
+	int64_t nq = p.s.rows * p.ldq, nk = p.s.rows * p.ldk, nv = p.s.rows * p.ldv;
 	/* Columns past the last head belong to nobody: their gradient buffers keep what was there. */
 	for (int64_t i = 0; i < p.s.rows; i++) {
 		memset(p.dq + i * p.ldq + p.s.heads * p.s.d, 0, 3 * sizeof(float));
 		memset(p.dk + i * p.ldk + p.s.kv_heads * p.s.d, 0, 5 * sizeof(float));
-		memset(p.dv + i * p.ldk + p.s.kv_heads * p.s.d, 0, 5 * sizeof(float));
+		memset(p.dv + i * p.ldv + p.s.kv_heads * p.s.d, 0, 2 * sizeof(float));
 	}
 	check_gradient("dq", p.q, nq, nq / 7 + 1, p.dq, visible_loss, &p);
 	check_gradient("dk", p.k, nk, nk / 7 + 1, p.dk, visible_loss, &p);
-	check_gradient("dv", p.v, nk, nk / 7 + 1, p.dv, visible_loss, &p);
+	check_gradient("dv", p.v, nv, nv / 7 + 1, p.dv, visible_loss, &p);
 	problem_done(&p);
 }
 END_TEST
@@ -129,7 +130,7 @@ START_TEST(every_level_equals_the_reference)
 	float *out[2][4], *lse = mem_array((size_t)n, sizeof(float)), *scratch = mem_array(attention_scratch_floats((int32_t)d), sizeof(float));
 	for (int i = 0; i < 8; i++)
 		out[i / 4][i % 4] = mem_array((size_t)(n * d), sizeof(float));
-	struct attention_head h = {.q = q, .k = k, .v = v, .dout = g, .lse = lse, .ldq = d, .ldk = d, .ldv = d, .ldo = d, .lddo = d, .lddq = d, .lddkv = d,
+	struct attention_head h = {.q = q, .k = k, .v = v, .dout = g, .lse = lse, .ldq = d, .ldk = d, .ldv = d, .ldo = d, .lddo = d, .lddq = d, .lddk = d, .lddv = d,
 				   .n = n, .d = (int32_t)d, .window = cases[_i].window, .scale = 1.0f / sqrtf((float)d), .scratch = scratch};
 	run_level(&ops_kernels_reference, h, out[0][0], out[0][1], out[0][2], out[0][3]);
 	for (int level = OPS_BASE; level < OPS_LEVELS; level++) {
@@ -159,10 +160,10 @@ static void collective(void *arg, struct worker w)
 	struct problem *p = ((struct shared *)arg)->p;
 	struct attention_shape s = p->s;
 	s.segments = p->segments;
-	struct attention_input in = {p->q, p->k, p->v, p->ldq, p->ldk, p->ldk};
+	struct attention_input in = {p->q, p->k, p->v, p->ldq, p->ldk, p->ldv};
 	attention_forward(in, s, p->o, p->ldo, p->lse, p->scratch, w);
 	pool_barrier(w);
-	attention_backward(in, s, p->o, p->ldo, p->lse, p->dout, p->ldo, (struct attention_grads){p->dq, p->dk, p->dv, p->ldq, p->ldk, p->ldk}, p->scratch, w);
+	attention_backward(in, s, p->o, p->ldo, p->lse, p->dout, p->ldo, (struct attention_grads){p->dq, p->dk, p->dv, p->ldq, p->ldk, p->ldv}, p->scratch, w);
 }
 
 START_TEST(three_workers_give_the_bits_of_one)
@@ -179,7 +180,7 @@ START_TEST(three_workers_give_the_bits_of_one)
 	ck_assert_mem_eq(one.o, many.o, (size_t)(150 * one.ldo) * sizeof(float));
 	ck_assert_mem_eq(one.dq, many.dq, (size_t)(150 * one.ldq) * sizeof(float));
 	ck_assert_mem_eq(one.dk, many.dk, (size_t)(150 * one.ldk) * sizeof(float));
-	ck_assert_mem_eq(one.dv, many.dv, (size_t)(150 * one.ldk) * sizeof(float));
+	ck_assert_mem_eq(one.dv, many.dv, (size_t)(150 * one.ldv) * sizeof(float));
 	problem_done(&one);
 	problem_done(&many);
 }
