@@ -16,6 +16,9 @@ static int cmd_version(int argc, char **argv, struct err *err)
 static const struct command COMMANDS[] = {
 	{"bench", "measure this build on this machine, beside the physical limits", cmd_bench},
 	{"generate", "continue a text or answer one message", cmd_generate},
+	{"images", "list and remove what the local image store has", cmd_images},
+	{"pull", "fetch an image, a model hub repository or a URL into a folder", cmd_pull},
+	{"push", "publish an adapter or a model as an image", cmd_push},
 	{"serve", "answer requests over HTTP: OpenAI API, /chat, chat page", cmd_serve},
 	{"tune", "fine-tune a model with LoRA or QLoRA", cmd_tune},
 	{"version", "print the version", cmd_version},

@@ -100,6 +100,11 @@ int layout_get(const struct layout *l, const char *digest, size_t max, struct bu
 	return 0;
 }
 
+char *layout_unpacked_path(const struct layout *l, const char *manifest_digest)
+{
+	return mem_printf("%s/unpacked/%s", l->root, digest_hex(manifest_digest));
+}
+
 /* The manifest's descriptors: called with each digest and size. Stored indexes are not followed: none are stored. */
 static int each_blob(const struct layout *l, const char *manifest_digest, void (*fn)(void *context, const char *digest, uint64_t size),
 		     void *context, struct err *err)
@@ -162,6 +167,23 @@ static int sweep(const char *folder, const struct map *used, bool all, uint64_t 
 	return rc;
 }
 
+/* Unpacked folders of images that are gone, and those that were never finished. */
+static int sweep_unpacked(const struct layout *l, const struct map *used, struct err *err)
+{
+	CLEANUP(mem_freep) char *folder = fd_join(l->root, "unpacked");
+	DIR *d = opendir(folder);
+	int rc = 0;
+	for (struct dirent *e; d && rc == 0 && (e = readdir(d));) {
+		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 || map_has(used, str_of(e->d_name)))
+			continue;
+		CLEANUP(mem_freep) char *one = fd_join(folder, e->d_name);
+		rc = fd_remove_tree(one, err);
+	}
+	if (d)
+		closedir(d);
+	return rc;
+}
+
 int layout_gc(const struct layout *l, uint64_t *freed_bytes, size_t *freed_blobs, struct err *err)
 {
 	struct map used = {0};
@@ -174,6 +196,8 @@ int layout_gc(const struct layout *l, uint64_t *freed_bytes, size_t *freed_blobs
 		rc = sweep(blobs, &used, false, freed_bytes, freed_blobs, err);
 	if (rc == 0)
 		rc = sweep(scratch, &used, true, freed_bytes, freed_blobs, err);
+	if (rc == 0)
+		rc = sweep_unpacked(l, &used, err);
 	map_done(&used);
 	return rc;
 }

@@ -34,7 +34,9 @@ WARN_UNUSED int layout_list(const struct layout *l, struct layout_image **images
 void layout_images_done(struct layout_image *images, size_t n);
 /* 0 removed, 1 not there. Blobs stay until layout_gc. */
 WARN_UNUSED int layout_untag(const struct layout *l, const char *name, struct err *err);
-/* Remove what no image needs; the store must be open exclusively. */
+/* Where an image lies unpacked for reading (oci_pull_cached): unpacked/HEX in the store. Caller frees. */
+char *layout_unpacked_path(const struct layout *l, const char *manifest_digest);
+/* Remove what no image needs, unpacked folders too; the store must be open exclusively. */
 WARN_UNUSED int layout_gc(const struct layout *l, uint64_t *freed_bytes, size_t *freed_blobs, struct err *err);
 /* Bytes of all blobs of an image, its manifest included; 0 when it is incomplete. */
 uint64_t layout_image_bytes(const struct layout *l, const char *manifest_digest);

@@ -47,9 +47,18 @@ WARN_UNUSED int oci_push_model(const char *path, const char *image, const struct
  * Nothing of a failed pull is visible in the folder. */
 WARN_UNUSED int oci_pull(const char *image, const char *folder, const struct oci_options *options,
 			 char digest[OCI_DIGEST_MAX], struct err *err);
-/* As oci_pull, into a folder of the cache named after the manifest's digest; a second call finds it there.
- * *folder is the caller's to free. This is what `serve --model IMAGE` wants. */
+/* As oci_pull, into a folder of the store named after the manifest's digest, to be read only; a second call finds it
+ * there. *folder is the caller's to free. This is what `serve --model IMAGE` wants. */
 WARN_UNUSED int oci_pull_cached(const char *image, const struct oci_options *options, char **folder, struct err *err);
+
+/* The local store's images, sorted by name. `store` NULL: the default. *images is freed by oci_list_done. */
+struct oci_image { char *name; char digest[OCI_DIGEST_MAX]; uint64_t bytes; }; /* bytes 0: blobs are missing */
+WARN_UNUSED int oci_list(const char *store, struct oci_image **images, size_t *n, struct err *err);
+void oci_list_done(struct oci_image *images, size_t n);
+/* Forget the name; ERR_NOT_FOUND when the store has none of it. Space is given back by oci_gc. */
+WARN_UNUSED int oci_remove(const char *image, const char *store, struct err *err);
+/* Delete what no name needs. ERR_BUSY while another process uses the store. */
+WARN_UNUSED int oci_gc(const char *store, uint64_t *freed_bytes, size_t *freed_blobs, struct err *err);
 
 /* Whether the word can only be an image reference: not an existing path and it parses as one. */
 bool oci_is_reference(const char *word);

@@ -141,14 +141,6 @@ int oci_pull(const char *image, const char *folder, const struct oci_options *op
 	return rc;
 }
 
-static char *cache_folder(void)
-{
-	const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-	if (cache && cache[0])
-		return mem_printf("%s/kaito/unpacked", cache);
-	return mem_printf("%s/.cache/kaito/unpacked", home && home[0] ? home : "/root");
-}
-
 /* The folder is filled beside its place and renamed, so that a reader finds it whole. */
 static int unpack_to_cache(struct session *s, const struct image *image, const char *place, struct err *err)
 {
@@ -176,8 +168,7 @@ int oci_pull_cached(const char *image_name, const struct oci_options *options, c
 	char *place = NULL;
 	int rc = fetch(&s, &image, err);
 	if (rc == 0) {
-		CLEANUP(mem_freep) char *cache = cache_folder();
-		place = fd_join(cache, digest_hex(image.digest));
+		place = layout_unpacked_path(&s.store, image.digest);
 		rc = unpack_to_cache(&s, &image, place, err);
 	}
 	manifest_done(&image.manifest);
