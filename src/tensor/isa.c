@@ -7,6 +7,10 @@
 #include <cpuid.h>
 #endif
 
+#if defined(__aarch64__)
+#include <sys/auxv.h>
+static bool has_dot(void) { return (getauxval(AT_HWCAP) & (1ul << 20)) != 0; } /* HWCAP_ASIMDDP */
+#endif
 static bool always(void) { return true; }
 
 #if defined(__x86_64__)
@@ -33,7 +37,9 @@ static const struct choice { const char *name; bool (*usable)(void); const struc
 	{"avx512-vnni", has_avx512, &KERNELS_AVX512},
 	{"avx2", has_avx2, &KERNELS_AVX2},
 #elif defined(__aarch64__)
+	{"neon", has_dot, &KERNELS_NEON_DOT},
 	{"neon", always, &KERNELS_NEON},
+	{"neon-plain", always, &KERNELS_NEON},
 #endif
 	{"ref", always, &KERNELS_REF},
 };

@@ -71,6 +71,7 @@ extern const struct kernels KERNELS_AVX512;      /* F BW DQ VL VNNI */
 extern const struct kernels KERNELS_AVX512_BF16;
 #elif defined(__aarch64__)
 extern const struct kernels KERNELS_NEON;
+extern const struct kernels KERNELS_NEON_DOT;
 #endif
 
 /* NF4_CODE in integers, + 128 (pack.c) */

@@ -7,7 +7,7 @@
 #include <check.h>
 
 enum { ROWS = 100, BATCH = 130, DISTINCT = 11 }; /* x repeats every 11 rows, a period no tile has: the oracle needs no more */
-static const char *const SETS[] = {"ref", "avx2", "avx512-vnni", "avx512", "neon"};
+static const char *const SETS[] = {"ref", "avx2", "avx512-vnni", "avx512", "neon", "neon-plain"};
 static const int COLS[] = {32, 33, 64, 256, 576, 992, 1000, 1536};
 static const int NS[] = {1, 15, 16, 17, 48, 100};
 static const int TS[] = {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 64, 130};
