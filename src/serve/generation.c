@@ -162,15 +162,20 @@ static void measure_end(struct generation *g, const struct generation_choice *c)
 	atomic_fetch_sub(&serve_of(g->x)->sequences, 1);
 }
 
+/* A scored prompt token; its text is the prompt's, which the endpoint has already. */
+static bool is_of_prompt(const struct engine_event *e) { return e->id >= 0 && e->output_tokens == 0; }
+
 /* Adds the event to its choice; says whether it was the choice's last. */
 static bool apply(struct generation *g, const struct node *n)
 {
 	struct generation_choice *c = &g->choices[n->choice];
 	const struct engine_event *e = &n->event;
-	buf_put_str(&c->text, e->text);
+	bool of_prompt = is_of_prompt(e);
+	if (!of_prompt)
+		buf_put_str(&c->text, e->text);
 	c->n_prompt = e->prompt_tokens ? e->prompt_tokens : c->n_prompt;
 	c->n_cached = e->cached_tokens ? e->cached_tokens : c->n_cached;
-	if (e->id >= 0 && e->output_tokens == 0) {
+	if (of_prompt) {
 		vec_push(&c->prompt_tokens, add_token(c, e));
 	} else if (e->id >= 0) {
 		c->n_output = e->output_tokens;
@@ -215,7 +220,7 @@ int generation_next(struct generation *g, size_t *choice, str *text, struct err 
 	struct node *n = g->current = take(g);
 	bool last = apply(g, n);
 	*choice = n->choice;
-	*text = n->event.text;
+	*text = is_of_prompt(&n->event) ? STR("") : n->event.text;
 	return last ? finish_error(n, err) : 0;
 }
 

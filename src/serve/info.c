@@ -31,7 +31,7 @@ int serve_page(struct http_exchange *x, struct err *err)
 	if (http_accepts(x, "application/json") && !http_accepts(x, "text/html"))
 		return http_reply_json(x, 200, json_pack("{s:s}", "message", "Server is running"));
 	http_reply_header(x, "Content-Security-Policy",
-			  "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
+			  "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
 	http_reply_header(x, "Cache-Control", "no-cache");
 	return http_reply(x, 200, "text/html; charset=utf-8", (str){page_html, page_html_len});
 }

@@ -31,14 +31,17 @@ struct engine {
 	struct sampling last;
 	int last_adapter;
 };
-struct tokenizer { int unused; };
+struct tokenizer { char bytes[256]; };
 
 /* --- tokenizer and template ------------------------------------------------------------------------------------------ */
 
+static struct tokenizer the_tokenizer; /* written once by fake_tokenizer, before any thread */
+
 struct tokenizer *fake_tokenizer(void)
 {
-	static struct tokenizer t;
-	return &t;
+	for (int i = 0; i < 256; i++)
+		the_tokenizer.bytes[i] = (char)i;
+	return &the_tokenizer;
 }
 int32_t tokenizer_vocab_size(const struct tokenizer *t) { (void)t; return 258; }
 int32_t tokenizer_bos(const struct tokenizer *t) { (void)t; return 256; }
@@ -46,12 +49,9 @@ int32_t tokenizer_eos(const struct tokenizer *t) { (void)t; return 257; }
 
 str tokenizer_token(const struct tokenizer *t, int32_t id)
 {
-	static char bytes[256];
-	(void)t;
 	if (id > 255)
 		return id == 256 ? STR("<bos>") : STR("<eos>");
-	bytes[id] = (char)id;
-	return (str){&bytes[id], 1};
+	return (str){&t->bytes[id], 1};
 }
 
 int tokenizer_encode(const struct tokenizer *t, str text, bool add_special, bool parse_special, struct token_vec *out, struct err *err)
@@ -223,7 +223,7 @@ static enum finish generate(const struct fake_request *q, const struct script *s
 	size_t end = stop_at(q, s), sent = 0;
 	if (q->r.score_prompt)
 		for (size_t i = 1; i < q->r.n_prompt; i++)
-			send_token(q, q->prompt[i], STR(""), 0, FINISH_NONE);
+			send_token(q, q->prompt[i], tokenizer_token(&the_tokenizer, q->prompt[i]), 0, FINISH_NONE);
 	for (size_t i = 0; i < end; i++) {
 		if (*count == q->r.sampling.max_tokens)
 			return FINISH_LENGTH;
