@@ -1,6 +1,6 @@
 /* bench_kernels: what the matrix products reach on this machine, beside the machine's own limits measured in the same run.
  *
- *   bench_kernels [quick]
+ *   bench_kernels [TYPE...]     q4_1 q4_0 q8_0 bf16 f32 ...; without, q4_1
  *
  * The products are those of SmolLM2-135M (30 layers of C 576, kv 192, F 1536; head 49152 x 576) over all layers, so that weights
  * come from memory as they do in decoding. Best of a few repetitions; integer products count as two operations each. */
@@ -16,7 +16,7 @@
 #include <immintrin.h>
 #endif
 
-enum { LAYERS = 30, PER_LAYER = 7, PEAK_LOOPS = 2000000, CHAINS = 12 };
+enum { LAYERS = 30, PER_LAYER = 7, PEAK_LOOPS = 500000, CHAINS = 12 };
 static const int SHAPES[PER_LAYER][2] = {{576, 576}, {192, 576}, {192, 576}, {576, 576}, {1536, 576}, {1536, 576}, {576, 1536}};
 
 static double seconds(void) { return (double)clock_now_ns() * 1e-9; }
@@ -36,7 +36,7 @@ struct peak { const char *name, *unit; double per_loop; void (*loop)(void); };
 			_Pragma("GCC unroll 12") for (int i = 0; i < CHAINS; i++) \
 			{ \
 				a[i] = step; \
-				__asm__ volatile("" : "+v"(a[i])); \
+				__asm__ volatile("" : : "v"(a[i])); \
 			} \
 	}
 CHAIN_LOOP(fma_512, "avx512f", __m512, _mm512_set1_ps(1e-9f), _mm512_fmadd_ps(one, one, a[i]))
@@ -56,7 +56,7 @@ static void run_loop(void *arg, struct worker w)
 static void print_peak(struct pool *pool, const struct peak *p)
 {
 	double best = 1e30;
-	for (int i = 0; i < 5; i++) {
+	for (int i = 0; i < 15; i++) {
 		double from = seconds();
 		pool_run(pool, run_loop, (void *)(uintptr_t)p);
 		best = fmin(best, seconds() - from);
@@ -91,7 +91,7 @@ static void print_limits(struct pool *pool)
 	struct read_job job = {.data = mem_alloc(READ_BYTES)};
 	memset((void *)(uintptr_t)job.data, 1, READ_BYTES);
 	double best = 1e30;
-	for (int i = 0; i < 8; i++) {
+	for (int i = 0; i < 20; i++) {
 		double from = seconds();
 		pool_run(pool, read_share, &job);
 		best = fmin(best, seconds() - from);
@@ -184,7 +184,7 @@ static void measure(struct pool *pool, const char *name, struct job *job, int64_
 	fflush(stdout);
 }
 
-static void bench_type(struct pool *pool, enum dtype type, bool quick)
+static void bench_type(struct pool *pool, enum dtype type)
 {
 	struct err err = ERR_INIT;
 	struct model *model = mem_alloc(sizeof *model);
@@ -203,10 +203,10 @@ static void bench_type(struct pool *pool, enum dtype type, bool quick)
 	int body = LAYERS * PER_LAYER;
 	snprintf(name, sizeof name, "%s backward", dtype_traits(type)->name);
 	job.backward = true, job.to = body;
-	measure(pool, name, &job, 512, 2);
+	measure(pool, name, &job, 512, 3);
 	job.backward = false;
 	snprintf(name, sizeof name, "%s source", dtype_traits(type)->name);
-	measure(pool, name, &job, 512, 2);
+	measure(pool, name, &job, 512, 3);
 	for (int i = 0; i <= body; i++)
 		if (mat_pack(&model->mats[i], COMPUTE_FAST, pool, &err) < 0)
 			fprintf(stderr, "%s\n", err.message);
@@ -214,7 +214,7 @@ static void bench_type(struct pool *pool, enum dtype type, bool quick)
 	measure(pool, name, &job, 512, 3);
 	job.to = body + 1;
 	for (int rows = 1; rows <= 16; rows *= 2)
-		measure(pool, name, &job, rows, quick ? 5 : 20);
+		measure(pool, name, &job, rows, 20);
 	job.compute = COMPUTE_F32, job.to = body;
 	snprintf(name, sizeof name, "%s float32", dtype_traits(type)->name);
 	measure(pool, name, &job, 512, 1);
@@ -223,10 +223,16 @@ static void bench_type(struct pool *pool, enum dtype type, bool quick)
 	free(model), free(x), free(job.in.scratch), free(job.y), free(job.dx), free(job.scratch);
 }
 
+static bool wanted(const char *name, int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++)
+		if (strcmp(argv[i], name) == 0)
+			return true;
+	return argc == 1 && strcmp(name, "q4_1") == 0;
+}
+
 int main(int argc, char **argv)
 {
-	static const enum dtype TYPES[] = {DT_Q4_1, DT_Q4_0, DT_Q8_0, DT_BF16, DT_F32};
-	bool quick = argc > 1 && strcmp(argv[1], "quick") == 0;
 	for (int threads = 1; threads <= 2; threads++) {
 		struct pool *pool;
 		struct err err = ERR_INIT;
@@ -236,8 +242,9 @@ int main(int argc, char **argv)
 		}
 		printf("-- %s, %d thread%s\n", isa_kernels()->name, threads, threads == 1 ? "" : "s");
 		print_limits(pool);
-		for (int i = 0; i < (quick ? 1 : (int)(sizeof TYPES / sizeof *TYPES)); i++)
-			bench_type(pool, TYPES[i], quick);
+		for (int t = 0; t < DT_NF4; t++)
+			if (wanted(dtype_traits((enum dtype)t)->name, argc, argv))
+				bench_type(pool, (enum dtype)t);
 		pool_free(pool);
 	}
 	return 0;

@@ -15,6 +15,7 @@ LANES void bf16_product(int columns, const uint16_t *w, const uint16_t *x, int64
 		y[t] = vf_set(0);
 	for (int64_t k = 0; k < pairs; k++) {
 		vi row = vi_load(w + k * 2 * GROUP);
+		__builtin_prefetch(w + k * 2 * GROUP + 1024); /* 2 KiB on */
 #pragma GCC unroll 8
 		for (int t = 0; t < columns; t++)
 			y[t] = bf16_dot(y[t], row, x + t * ldx + 2 * k);
