@@ -62,7 +62,7 @@ static void forward_pair(void *arg, int64_t start, int64_t n, int32_t h)
 	const struct call *c = arg;
 	struct attention_head head = head_of(c, start, n, h);
 	head.o = c->o + start * c->ldo + (int64_t)h * c->s.d;
-	ops_kernels()->attention(&head);
+	ops_attention(c->s.fast).forward(&head);
 }
 
 void attention_forward(struct attention_input in, struct attention_shape s, float *o, int64_t ldo, float *lse, float *scratch, struct worker w)
@@ -85,7 +85,7 @@ static void backward_pair(void *arg, int64_t start, int64_t n, int32_t h)
 	head.dv = c->dv + start * c->lddv + column;
 	head.lddk = c->lddk;
 	head.lddv = c->lddv;
-	ops_kernels()->attention_backward(&head);
+	ops_attention(c->s.fast).backward(&head);
 }
 
 /* out[t, g] = sum over the group's heads of partial[t, h]; rows [from, to). */

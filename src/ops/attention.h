@@ -8,6 +8,7 @@
  */
 #pragma once
 #include "tensor/pool.h"
+#include <stdbool.h>
 #include <stddef.h>
 
 struct attention_shape {
@@ -15,6 +16,7 @@ struct attention_shape {
 	const int32_t *segments;   /* [rows] index of the first row of the row's sequence */
 	int32_t heads, kv_heads, d, window;
 	float scale;               /* 1 / sqrt(d) */
+	bool fast;                 /* products in bf16 where the CPU has them; the same choice in both directions */
 };
 struct attention_input { const float *q, *k, *v; int64_t ldq, ldk, ldv; };
 struct attention_grads { float *dq, *dk, *dv; int64_t lddq, lddk, lddv; };

@@ -2,6 +2,10 @@
 #include "ops/kernels.h"
 
 extern const struct ops_kernels ops_kernels_base, ops_kernels_avx2, ops_kernels_avx512;
+#ifdef __x86_64__
+void attention_bf16_avx512(const struct attention_head *h);
+void attention_backward_bf16_avx512(const struct attention_head *h);
+#endif
 
 const struct ops_kernels *ops_kernels_level(enum ops_level level)
 {
@@ -37,4 +41,14 @@ const struct ops_kernels *ops_kernels(void)
 		found = ops_kernels_level((enum ops_level)level);
 	__atomic_store_n(&best, found, __ATOMIC_RELAXED);
 	return found;
+}
+
+struct ops_attention ops_attention(bool fast)
+{
+#ifdef __x86_64__
+	if (fast && ops_kernels() == &ops_kernels_avx512 && __builtin_cpu_supports("avx512bf16"))
+		return (struct ops_attention){attention_bf16_avx512, attention_backward_bf16_avx512};
+#endif
+	(void)fast;
+	return (struct ops_attention){ops_kernels()->attention, ops_kernels()->attention_backward};
 }

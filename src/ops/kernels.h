@@ -54,10 +54,15 @@ const struct ops_kernels *ops_kernels_level(enum ops_level level);
 /* The best level of this CPU. */
 const struct ops_kernels *ops_kernels(void);
 
+/* Attention with reduced-precision products for COMPUTE_FAST: bf16 where the CPU multiplies it, else the float32 kernels. */
+struct ops_attention { void (*forward)(const struct attention_head *h), (*backward)(const struct attention_head *h); };
+struct ops_attention ops_attention(bool fast);
+
 /* Keys and queries are taken in square tiles of this many rows. */
 #define ATTENTION_TILE 64
 static inline size_t attention_scratch_floats(int32_t d)
 {
 	size_t wide = ((size_t)d + 15) / 16 * 16;
-	return ATTENTION_TILE * (wide * 4 + 2 * ATTENTION_TILE) + 16;
+	/* the larger of both kernels: float32 4 tiles and 2 squares; bf16 9 half tiles, 4 half squares, 3 tiles, 2 squares */
+	return ATTENTION_TILE * (wide * 8 + 4 * ATTENTION_TILE) + 16;
 }

@@ -19,4 +19,8 @@ void KERNEL(gemm_nn)(const struct gemm *g);
 void KERNEL(gemm_nt)(const struct gemm *g);
 void KERNEL(attention)(const struct attention_head *h);
 void KERNEL(attention_backward)(const struct attention_head *h);
+#ifdef __AVX512BF16__
+void KERNEL(attention_bf16)(const struct attention_head *h);
+void KERNEL(attention_backward_bf16)(const struct attention_head *h);
+#endif
 extern const struct ops_kernels KERNEL(ops_kernels);

@@ -94,7 +94,7 @@ struct attention_shape layer_attention_shape(const struct layer_walk *w, const s
 {
 	const struct model_config *c = &w->model->config;
 	return (struct attention_shape){.rows = w->rows, .segments = w->segments, .heads = c->heads, .kv_heads = c->kv_heads, .d = op->head_dim,
-					.window = c->sliding_window, .scale = 1.0f / sqrtf((float)op->head_dim)};
+					.window = c->sliding_window, .scale = 1.0f / sqrtf((float)op->head_dim), .fast = w->compute == COMPUTE_FAST};
 }
 
 /* A run of linears that share their input: LoRA and bias by rows, then the frozen products by outputs. */

@@ -153,6 +153,28 @@ START_TEST(every_level_equals_the_reference)
 }
 END_TEST
 
+START_TEST(fast_products_stay_within_bf16_of_the_exact_ones)
+{
+	struct problem exact = problem_new(cases[_i].rows, cases[_i].segment, cases[_i].heads, cases[_i].kv, cases[_i].d, cases[_i].window);
+	struct problem fast = problem_new(cases[_i].rows, cases[_i].segment, cases[_i].heads, cases[_i].kv, cases[_i].d, cases[_i].window);
+	fast.s.fast = true;
+	run(&exact);
+	run(&fast);
+	const float *pairs[4][2] = {{exact.o, fast.o}, {exact.dq, fast.dq}, {exact.dk, fast.dk}, {exact.dv, fast.dv}};
+	const int64_t lengths[4] = {exact.ldo, exact.ldq, exact.ldk, exact.ldv};
+	for (int k = 0; k < 4; k++) {
+		double off = 0, all = 0;
+		for (int64_t i = 0; i < exact.s.rows * lengths[k]; i++) {
+			off += pow((double)pairs[k][1][i] - pairs[k][0][i], 2);
+			all += pow(pairs[k][0][i], 2);
+		}
+		ck_assert_msg(sqrt(off / all) <= 0.01, "case %d, output %d: relative error %g", _i, k, sqrt(off / all));
+	}
+	problem_done(&exact);
+	problem_done(&fast);
+}
+END_TEST
+
 /* Pairs are dealt completely and the result does not depend on the worker count. */
 struct shared { struct problem *p; };
 static void collective(void *arg, struct worker w)
@@ -195,6 +217,7 @@ int main(void)
 	tcase_add_loop_test(c, forward_is_softmax_attention_over_the_visible_keys, 0, n);
 	tcase_add_loop_test(c, backward_equals_finite_differences, 0, n);
 	tcase_add_loop_test(c, every_level_equals_the_reference, 0, n);
+	tcase_add_loop_test(c, fast_products_stay_within_bf16_of_the_exact_ones, 0, n);
 	tcase_add_test(c, three_workers_give_the_bits_of_one);
 	suite_add_tcase(s, c);
 	SRunner *r = srunner_create(s);
