@@ -9,6 +9,7 @@
 #include "tensor/kernels.h"
 #include "tensor/isa.h"
 #include "tensor/mat.h"
+#include "tensor/pages.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -88,8 +89,12 @@ static void print_limits(struct pool *pool)
 	for (int i = 0; i < peaks; i++)
 		print_peak(pool, wide ? &PEAKS_512[i] : &PEAKS_256[i]);
 #endif
-	struct read_job job = {.data = mem_alloc(READ_BYTES)};
-	memset((void *)(uintptr_t)job.data, 1, READ_BYTES);
+	struct err err = ERR_INIT;
+	void *data = pages_alloc(READ_BYTES, &err); /* where packed weights live */
+	if (!data)
+		return;
+	memset(data, 1, READ_BYTES);
+	struct read_job job = {.data = data};
 	double best = 1e30;
 	for (int i = 0; i < 20; i++) {
 		double from = seconds();
@@ -97,7 +102,7 @@ static void print_limits(struct pool *pool)
 		best = fmin(best, seconds() - from);
 	}
 	printf("limit   %-22s %8.1f GB/s\n", "read 96 MiB", READ_BYTES / best * 1e-9);
-	free((void *)(uintptr_t)job.data);
+	pages_free(data);
 }
 
 /* ---- the model's matrices ---- */

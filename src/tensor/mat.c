@@ -3,9 +3,9 @@
 #include "tensor/isa.h"
 #include "tensor/nf4.h"
 #include "tensor/pack.h"
+#include "tensor/pages.h"
 #include "base/mem.h"
-#include <assert.h>
-#include <pthread.h>
+#include <stdlib.h>
 
 void mat_segment_f32(const struct mat *m, int64_t row, int64_t from, int64_t n, float *out)
 {
@@ -44,7 +44,7 @@ int mat_pack(struct mat *m, enum compute compute, struct pool *pool, struct err 
 	pack->form = form;
 	pack->group_bytes = pack_group_bytes(form, m->cols);
 	pack->bytes = pack->group_bytes * (size_t)((m->rows + GROUP - 1) / GROUP);
-	pack->data = mem_map_pages(pack->bytes, err);
+	pack->data = pages_alloc(pack->bytes, err);
 	if (!pack->data) {
 		free(pack);
 		return err_wrap(err, "pack a %s matrix of %lld x %lld", dtype_traits(m->type)->name, (long long)m->rows, (long long)m->cols);
@@ -62,7 +62,7 @@ void mat_pack_free(struct mat *m)
 {
 	if (!m->pack)
 		return;
-	mem_unmap_pages(m->pack->data, m->pack->bytes);
+	pages_free(m->pack->data);
 	free(m->pack);
 	m->pack = NULL;
 }

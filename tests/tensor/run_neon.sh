@@ -16,7 +16,7 @@ flags=(-std=gnu17 -D_GNU_SOURCE -O3 -Wall -Wextra -Wshadow -Wconversion -Werror 
 cd "$root/src"
 "$cc" "${flags[@]}" -c tensor/kernels_neon.c -o "$out/neon.o"
 "$cc" "${flags[@]}" -march=armv8.2-a+dotprod -c tensor/kernels_neon_dot.c -o "$out/neon_dot.o"
-sources=(tensor/{backward,blocks,dtype,forward,input,isa,kernels_ref,mat,nf4,pack,pool,scratch}.c base/{buf,clock,err,fd,mem,str}.c)
+sources=(tensor/{backward,blocks,dtype,forward,input,isa,kernels_ref,mat,nf4,pack,pages,pool,scratch}.c base/{buf,clock,err,fd,mem,str}.c)
 export KAITO_SOURCE_ROOT=$root
 for test in dtype nf4 mat pool; do
 	"$cc" "${flags[@]}" "$root/tests/tensor/test_$test.c" "${sources[@]}" "$out/neon.o" "$out/neon_dot.o" -o "$out/$test" -lm -lpthread
