@@ -212,9 +212,11 @@ static void bench_type(struct pool *pool, enum dtype type)
 	job.backward = false;
 	snprintf(name, sizeof name, "%s source", dtype_traits(type)->name);
 	measure(pool, name, &job, 512, 3);
+	double from = seconds();
 	for (int i = 0; i <= body; i++)
 		if (mat_pack(&model->mats[i], COMPUTE_FAST, pool, &err) < 0)
 			fprintf(stderr, "%s\n", err.message);
+	printf("pack    %-22s %8.1f ms\n", dtype_traits(type)->name, (seconds() - from) * 1e3);
 	snprintf(name, sizeof name, "%s packed", dtype_traits(type)->name);
 	measure(pool, name, &job, 512, 3);
 	job.to = body + 1;

@@ -5,6 +5,7 @@
  * The operations on one output are the same for every number of columns, so y does not depend on the batch. */
 #pragma once
 #include "tensor/kernels.h"
+#include <math.h>
 
 struct form_properties { int quant_bytes, scale_bytes, shift; bool nibble, table, min, halves, wide, scale_f32; };
 
@@ -164,7 +165,8 @@ LANES_EACH(INT8_KERNEL, FORM_BYTE_HALVES)
 LANES_EACH(INT8_KERNEL, FORM_BYTE_SIGNED)
 LANES_EACH(INT8_KERNEL, FORM_BYTE_SIGNED_F32)
 
-/* One block of one column: scale = largest / 127, q rounded to nearest even. Inputs past cols count as zero. */
+/* One block of one column: scale = largest / 127, q rounded to nearest even. Inputs past cols count as zero. A block with
+ * an infinity or a NaN gets q = 0 and scale = NaN, so that every product with it is NaN. */
 static void quantise_block(const float *x, int64_t left, int t, int columns, uint8_t *panel)
 {
 	float padded[INPUT_BLOCK];
@@ -176,6 +178,10 @@ static void quantise_block(const float *x, int64_t left, int t, int columns, uin
 	vf low = vf_load(x), high = vf_load(x + 16);
 	float largest = vf_largest(vf_max(vf_abs(low), vf_abs(high)));
 	float inverse = largest > 0 ? 127.0f / largest : 0, scale = largest / 127.0f;
+	if (!(largest < INFINITY)) {
+		low = high = vf_set(0);
+		scale = NAN;
+	}
 	vi q_low = vf_round(vf_mul(low, vf_set(inverse))), q_high = vf_round(vf_mul(high, vf_set(inverse)));
 	vi_store_bytes(panel + 32 * t, q_low);
 	vi_store_bytes(panel + 32 * t + 16, q_high);

@@ -68,7 +68,9 @@ LANES vi vf_round(vf x) { return (vi){_mm256_cvtps_epi32(x.a), _mm256_cvtps_epi3
 LANES vf vf_fma(vf x, vf y, vf z) { return (vf){_mm256_fmadd_ps(x.a, y.a, z.a), _mm256_fmadd_ps(x.b, y.b, z.b)}; }
 LANES vf vf_mul(vf x, vf y) { return (vf){_mm256_mul_ps(x.a, y.a), _mm256_mul_ps(x.b, y.b)}; }
 LANES vf vf_add(vf x, vf y) { return (vf){_mm256_add_ps(x.a, y.a), _mm256_add_ps(x.b, y.b)}; }
-LANES vf vf_max(vf x, vf y) { return (vf){_mm256_max_ps(x.a, y.a), _mm256_max_ps(x.b, y.b)}; }
+/* Of values without sign, compared by their bits: a NaN is the largest. */
+LANES __m256 half_max(__m256 a, __m256 b) { return _mm256_castsi256_ps(_mm256_max_epi32(_mm256_castps_si256(a), _mm256_castps_si256(b))); }
+LANES vf vf_max(vf x, vf y) { return (vf){half_max(x.a, y.a), half_max(x.b, y.b)}; }
 LANES vf vf_abs(vf x)
 {
 	__m256 m = _mm256_castsi256_ps(_mm256_set1_epi32(0x7fffffff));
@@ -83,10 +85,10 @@ LANES float vf_total(vf x)
 }
 LANES float vf_largest(vf x)
 {
-	__m256 s = _mm256_max_ps(x.a, x.b);
-	__m128 q = _mm_max_ps(_mm256_castps256_ps128(s), _mm256_extractf128_ps(s, 1));
-	q = _mm_max_ps(q, _mm_movehl_ps(q, q));
-	return _mm_cvtss_f32(_mm_max_ss(q, _mm_movehdup_ps(q)));
+	__m256i s = _mm256_castps_si256(half_max(x.a, x.b));
+	__m128i q = _mm_max_epi32(_mm256_castsi256_si128(s), _mm256_extracti128_si256(s, 1));
+	q = _mm_max_epi32(q, _mm_shuffle_epi32(q, 0x4e));
+	return _mm_cvtss_f32(_mm_castsi128_ps(_mm_max_epi32(q, _mm_shuffle_epi32(q, 0xb1))));
 }
 
 LANES vi vi_from_bytes(const uint8_t *p)

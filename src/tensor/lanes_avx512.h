@@ -38,10 +38,11 @@ LANES vi vf_round(vf a) { return _mm512_cvtps_epi32(a); }
 LANES vf vf_fma(vf a, vf b, vf c) { return _mm512_fmadd_ps(a, b, c); }
 LANES vf vf_mul(vf a, vf b) { return _mm512_mul_ps(a, b); }
 LANES vf vf_add(vf a, vf b) { return _mm512_add_ps(a, b); }
-LANES vf vf_max(vf a, vf b) { return _mm512_max_ps(a, b); }
+/* Of values without sign, compared by their bits: a NaN is the largest. */
+LANES vf vf_max(vf a, vf b) { return _mm512_castsi512_ps(_mm512_max_epi32(_mm512_castps_si512(a), _mm512_castps_si512(b))); }
 LANES vf vf_abs(vf a) { return _mm512_abs_ps(a); }
 LANES float vf_total(vf a) { return _mm512_reduce_add_ps(a); }
-LANES float vf_largest(vf a) { return _mm512_reduce_max_ps(a); }
+LANES float vf_largest(vf a) { return _mm_cvtss_f32(_mm_castsi128_ps(_mm_cvtsi32_si128(_mm512_reduce_max_epi32(_mm512_castps_si512(a))))); }
 
 LANES vi vi_from_bytes(const uint8_t *p) { return _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(const void *)p)); }
 LANES vf vf_table(const float table[16], vi index) { return _mm512_permutexvar_ps(index, _mm512_loadu_ps(table)); }

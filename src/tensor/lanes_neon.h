@@ -87,6 +87,7 @@ LANES vi vf_round(vf a) { return (vi)EACH(vcvtnq_s32_f32(a.v[i])); }
 LANES vf vf_fma(vf a, vf b, vf c) { return (vf)EACH(vfmaq_f32(c.v[i], a.v[i], b.v[i])); }
 LANES vf vf_mul(vf a, vf b) { return (vf)EACH(vmulq_f32(a.v[i], b.v[i])); }
 LANES vf vf_add(vf a, vf b) { return (vf)EACH(vaddq_f32(a.v[i], b.v[i])); }
+/* vmaxq and vmaxvq answer NaN when they see one. */
 LANES vf vf_max(vf a, vf b) { return (vf)EACH(vmaxq_f32(a.v[i], b.v[i])); }
 LANES vf vf_abs(vf a) { return (vf)EACH(vabsq_f32(a.v[i])); }
 LANES float vf_total(vf a) { return vaddvq_f32(vaddq_f32(vaddq_f32(a.v[0], a.v[1]), vaddq_f32(a.v[2], a.v[3]))); }

@@ -61,15 +61,16 @@ LANES vf vf_halves(const void *p)
 	return r;
 }
 LANES vf vf_from_int(vi a) { vf r; EACH(r, (float)a.v[i]); return r; }
-/* Out of range or NaN: the smallest integer, as the vector units answer. */
-LANES vi vf_round(vf a) { vi r; EACH(r, fabsf(a.v[i]) < 2147483520.0f ? (int32_t)lrintf(a.v[i]) : INT32_MIN); return r; }
+LANES vi vf_round(vf a) { vi r; EACH(r, (int32_t)lrintf(a.v[i])); return r; }
 LANES vf vf_fma(vf a, vf b, vf c) { vf r; EACH(r, a.v[i] * b.v[i] + c.v[i]); return r; }
 LANES vf vf_mul(vf a, vf b) { vf r; EACH(r, a.v[i] * b.v[i]); return r; }
 LANES vf vf_add(vf a, vf b) { vf r; EACH(r, a.v[i] + b.v[i]); return r; }
-LANES vf vf_max(vf a, vf b) { vf r; EACH(r, a.v[i] > b.v[i] ? a.v[i] : b.v[i]); return r; }
+/* Of values without sign: a NaN is the largest. */
+LANES float larger(float a, float b) { return a > b || a != a ? a : b; }
+LANES vf vf_max(vf a, vf b) { vf r; EACH(r, larger(a.v[i], b.v[i])); return r; }
 LANES vf vf_abs(vf a) { vf r; EACH(r, fabsf(a.v[i])); return r; }
 LANES float vf_total(vf a) { float s = 0; for (int i = 0; i < 16; i++) s += a.v[i]; return s; }
-LANES float vf_largest(vf a) { float s = a.v[0]; for (int i = 1; i < 16; i++) s = a.v[i] > s ? a.v[i] : s; return s; }
+LANES float vf_largest(vf a) { float s = a.v[0]; for (int i = 1; i < 16; i++) s = larger(a.v[i], s); return s; }
 
 LANES vi vi_from_bytes(const uint8_t *p) { vi r; EACH(r, p[i]); return r; }
 LANES vf vf_table(const float table[16], vi index) { vf r; EACH(r, table[index.v[i]]); return r; }

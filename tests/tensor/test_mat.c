@@ -211,6 +211,26 @@ static void row_ranges_and_accumulation_fit_the_whole_here(void)
 START_TEST(row_ranges_and_accumulation_fit_the_whole) { on_every_set(row_ranges_and_accumulation_fit_the_whole_here); }
 END_TEST
 
+static void rows_with_nan_here(void)
+{
+	for (int type = 0; type < DT_COUNT; type++)
+		for (int bad = 0; bad < 2; bad++) {
+			struct sample s;
+			sample_init(&s, (enum dtype)type, 17, 256, 3);
+			CLEANUP(mem_freep) float *x = random_floats(9 * 256, 5);
+			CLEANUP(mem_freep) float *good = forward(one, &s.m, x, 9, COMPUTE_FAST, 0, 17, 0);
+			x[3 * 256 + 200] = bad ? NAN : -INFINITY;
+			CLEANUP(mem_freep) float *y = forward(one, &s.m, x, 9, COMPUTE_FAST, 0, 17, 0);
+			for (int t = 0; t < 9; t++)
+				for (int n = 0; n < 17; n++) /* an infinity may stay one */
+					ck_assert(t == 3 ? !isfinite(y[t * 20 + n]) : y[t * 20 + n] == good[t * 20 + n]);
+			sample_done(&s);
+		}
+}
+
+START_TEST(what_is_not_finite_shows_in_its_row_only) { on_every_set(rows_with_nan_here); }
+END_TEST
+
 START_TEST(interleaved_heads_are_undone)
 {
 	enum { D = 8, N = 16, K = 64 };
@@ -368,6 +388,7 @@ int main(void)
 	tcase_add_loop_test(all, forward_is_the_product_of_what_it_reads, 0, DT_COUNT);
 	tcase_add_test(all, a_row_does_not_depend_on_its_batch);
 	tcase_add_test(all, row_ranges_and_accumulation_fit_the_whole);
+	tcase_add_test(all, what_is_not_finite_shows_in_its_row_only);
 	tcase_add_test(all, interleaved_heads_are_undone);
 	tcase_add_loop_test(all, backward_is_the_product_of_what_it_reads, 0, DT_COUNT);
 	tcase_add_test(all, backward_of_row_ranges_adds_up);
