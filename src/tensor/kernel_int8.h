@@ -185,7 +185,9 @@ static void quantise_block(const float *x, int64_t left, int t, int columns, uin
 	vi q_low = vf_round(vf_mul(low, vf_set(inverse))), q_high = vf_round(vf_mul(high, vf_set(inverse)));
 	vi_store_bytes(panel + 32 * t, q_low);
 	vi_store_bytes(panel + 32 * t + 16, q_high);
-	int32_t sum_low = vi_total(q_low), sum = sum_low + vi_total(q_high);
+	int32_t sum_low, sum_high;
+	vi_totals(q_low, q_high, &sum_low, &sum_high);
+	int32_t sum = sum_low + sum_high;
 	float *scales = (float *)(void *)(panel + 32 * columns);
 	int32_t *sums = (int32_t *)(void *)(scales + 2 * columns);
 	scales[t] = scale;

@@ -42,12 +42,14 @@ LANES vi vi_dot_wide(vi sum, vi levels, const void *x)
 	vi high = vi_dot(vi_set(0), vi_high(levels), x);
 	return vi_add(vi_dot(sum, vi_low(levels), x), vi_shift(high, 4));
 }
-LANES int32_t vi_total(vi x)
+/* The sums of x and of y. */
+LANES void vi_totals(vi x, vi y, int32_t *total_x, int32_t *total_y)
 {
-	__m256i s = _mm256_add_epi32(x.a, x.b);
-	__m128i q = _mm_add_epi32(_mm256_castsi256_si128(s), _mm256_extracti128_si256(s, 1));
-	q = _mm_add_epi32(q, _mm_shuffle_epi32(q, 0x4e));
-	return _mm_cvtsi128_si32(_mm_add_epi32(q, _mm_shuffle_epi32(q, 0xb1)));
+	__m256i s = _mm256_hadd_epi32(_mm256_add_epi32(x.a, x.b), _mm256_add_epi32(y.a, y.b));
+	s = _mm256_hadd_epi32(s, s);
+	int64_t both = _mm_cvtsi128_si64(_mm_add_epi32(_mm256_castsi256_si128(s), _mm256_extracti128_si256(s, 1)));
+	*total_x = (int32_t)both;
+	*total_y = (int32_t)(both >> 32);
 }
 LANES void vi_store_bytes(void *p, vi x)
 {

@@ -26,7 +26,17 @@ LANES vi vi_dot(vi sum, vi levels, const void *x) { return _mm512_dpbusd_epi32(s
 LANES vi vi_dot_wide(vi sum, vi levels, const void *x) { return vi_dot(sum, levels, x); }
 LANES vi vi_shift(vi a, int n) { return _mm512_slli_epi32(a, (unsigned)n); }
 LANES vi vi_sub(vi a, vi b) { return _mm512_sub_epi32(a, b); }
-LANES int32_t vi_total(vi a) { return _mm512_reduce_add_epi32(a); }
+/* The sums of a and of b. */
+LANES void vi_totals(vi a, vi b, int32_t *total_a, int32_t *total_b)
+{
+	__m256i x = _mm256_add_epi32(_mm512_castsi512_si256(a), _mm512_extracti64x4_epi64(a, 1));
+	__m256i y = _mm256_add_epi32(_mm512_castsi512_si256(b), _mm512_extracti64x4_epi64(b, 1));
+	__m256i s = _mm256_hadd_epi32(x, y);
+	s = _mm256_hadd_epi32(s, s);
+	int64_t both = _mm_cvtsi128_si64(_mm_add_epi32(_mm256_castsi256_si128(s), _mm256_extracti128_si256(s, 1)));
+	*total_a = (int32_t)both;
+	*total_b = (int32_t)(both >> 32);
+}
 LANES void vi_store_bytes(void *p, vi a) { _mm_storeu_si128((__m128i *)p, _mm512_cvtsepi32_epi8(a)); }
 
 LANES vf vf_set(float x) { return _mm512_set1_ps(x); }

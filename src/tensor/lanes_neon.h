@@ -12,7 +12,9 @@
 #define LANES inline __attribute__((always_inline, unused)) static
 typedef struct { float32x4_t v[4]; } vf;
 typedef struct { int32x4_t v[4]; } vi;
-#define EACH(expression) {{({ enum { i = 0 }; expression; }), ({ enum { i = 1 }; expression; }), ({ enum { i = 2 }; expression; }), ({ enum { i = 3 }; expression; })}}
+/* The expression for i = 0 .. 3. */
+#define EACH_ONE(n, expression) ({ enum { i = n }; expression; })
+#define EACH(expression) {{EACH_ONE(0, expression), EACH_ONE(1, expression), EACH_ONE(2, expression), EACH_ONE(3, expression)}}
 
 LANES int32_t lane_word(const void *p) { int32_t w; memcpy(&w, p, sizeof w); return w; }
 LANES uint8x16_t lane_bytes(int32x4_t a) { return vreinterpretq_u8_s32(a); }
@@ -57,6 +59,12 @@ LANES vi vi_dot_wide(vi sum, vi levels, const void *x)
 	return vi_add(vi_dot(sum, vi_low(levels), x), vi_shift(high, 4));
 }
 LANES int32_t vi_total(vi a) { return vaddvq_s32(vaddq_s32(vaddq_s32(a.v[0], a.v[1]), vaddq_s32(a.v[2], a.v[3]))); }
+/* The sums of a and of b. */
+LANES void vi_totals(vi a, vi b, int32_t *total_a, int32_t *total_b)
+{
+	*total_a = vi_total(a);
+	*total_b = vi_total(b);
+}
 LANES void vi_store_bytes(void *p, vi a)
 {
 	int16x8_t low = vcombine_s16(vqmovn_s32(a.v[0]), vqmovn_s32(a.v[1])), high = vcombine_s16(vqmovn_s32(a.v[2]), vqmovn_s32(a.v[3]));
@@ -122,3 +130,4 @@ LANES void lanes_transpose(const uint32_t *in, int64_t ld, uint32_t *out)
 		}
 }
 #undef EACH
+#undef EACH_ONE

@@ -40,7 +40,15 @@ LANES vi vi_dot(vi sum, vi levels, const void *x)
 LANES vi vi_dot_wide(vi sum, vi levels, const void *x) { return vi_dot(sum, levels, x); }
 LANES vi vi_shift(vi a, int n) { vi r; EACH(r, a.v[i] * (1 << n)); return r; }
 LANES vi vi_sub(vi a, vi b) { vi r; EACH(r, a.v[i] - b.v[i]); return r; }
-LANES int32_t vi_total(vi a) { int32_t s = 0; for (int i = 0; i < 16; i++) s += a.v[i]; return s; }
+/* The sums of a and of b. */
+LANES void vi_totals(vi a, vi b, int32_t *total_a, int32_t *total_b)
+{
+	*total_a = *total_b = 0;
+	for (int i = 0; i < 16; i++) {
+		*total_a += a.v[i];
+		*total_b += b.v[i];
+	}
+}
 LANES void vi_store_bytes(void *p, vi a)
 {
 	int8_t b[16];
