@@ -39,7 +39,8 @@ int engine_adapter_add(struct engine *e, const char *name, const char *folder, f
 		return err_set(err, ERR_INVALID, "an adapter's name has 1 to %zu bytes", sizeof e->adapters[0].name - 1);
 	if (!isfinite(strength) || fabsf(strength) > 100)
 		return err_set(err, ERR_INVALID, "adapter '%s': strength must be a number from -100 to 100", name);
-	if (lora_open(&lora, e->model, folder, strength, err) < 0)
+	enum lora_type type = e->options.compute == COMPUTE_F32 ? LORA_F32 : LORA_F16;
+	if (lora_open(&lora, e->model, folder, strength, type, err) < 0)
 		return err_wrap(err, "adapter '%s'", name);
 	lock(e);
 	int rc = enter(e, name, lora, err);

@@ -77,7 +77,7 @@ struct engine {
 WARN_UNUSED int sequence_new(struct sequence **out, const struct engine *e, const struct engine_request *r, struct err *err);
 void sequence_free(struct sequence *s);
 void sequence_token(struct engine *e, struct sequence *s, int32_t id);   /* a new output token: text, stop rules, event */
-void sequence_prompt_token(struct sequence *s, int32_t index, float logprob, size_t n_top);
+void sequence_prompt_token(struct sequence *s, int32_t index, float logprob, const struct token_logprob *top, size_t n_top);
 void sequence_end(struct sequence *s, enum finish finish);               /* a pure end event */
 
 /* schedule.c */

@@ -166,7 +166,7 @@ static void head(struct walk *k, const int32_t *rows, int32_t n)
 	mat_forward(&m->head, &in, f->options.compute, f->logits, m->config.vocab, false, k->w);
 }
 
-static bool needs_deltas(const struct forward_job *job)
+static bool has_adapters(const struct forward_job *job)
 {
 	for (int32_t i = 0; i < job->batch->n_segments; i++)
 		if (job->batch->segments[i].adapter >= 0)
@@ -179,7 +179,8 @@ static struct walk walk_of(struct forward *f, const struct forward_job *job, str
 	struct walk k = {.f = f, .job = job, .w = w, .solo = {0, 1, w.pool}, .lane = &f->lanes[w.index]};
 	if (job) {
 		k.shared = job->batch->rows > FORWARD_FEW_ROWS;
-		k.plan = &f->plans[k.shared][needs_deltas(job)];
+		k.branches = has_adapters(job);
+		k.plan = &f->plans[k.shared][k.branches];
 	}
 	return k;
 }

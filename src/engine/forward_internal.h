@@ -39,6 +39,7 @@ struct walk {
 	const struct forward_job *job;
 	const struct plan *plan;
 	bool shared;               /* inputs are prepared together (many rows) */
+	bool branches;             /* some row has an adapter */
 	struct worker w, solo;     /* solo: all work of a collective function */
 	struct lane *lane;
 	struct mat_input input;    /* prepared by the last STEP_PREPARE */

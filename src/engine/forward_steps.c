@@ -2,7 +2,6 @@
 #include "engine/forward_internal.h"
 
 #include "ops/glu.h"
-#include "ops/low_rank.h"
 #include "ops/rms_norm.h"
 #include "ops/rope.h"
 #include "ops/rows.h"
@@ -42,43 +41,72 @@ void forward_step_prepare(struct walk *k, const struct step *s)
 	}
 }
 
+static void prepare_products(struct walk *k, const struct mat *m)
+{
+	enum compute compute = k->f->options.compute;
+	if (k->prepared_like && mat_input_same(k->prepared_like, m, compute))
+		return;
+	if (k->shared && k->prepared_like) /* another form: the last product may still read the old one */
+		pool_barrier(k->w);
+	mat_input_prepare(&k->input, m, compute, k->shared ? k->w : k->solo);
+	if (k->shared)
+		pool_barrier(k->w);
+	k->prepared_like = m;
+}
+
+/* Columns [from, to) of rows [row, row + rows), which have one adapter (NULL: none). */
+static void add_branch(struct walk *k, const struct step *s, const struct lora *lora, int64_t row, int64_t rows, int64_t from, int64_t to)
+{
+	const struct model_layer *layer = &k->f->model->layers[k->layer];
+	const struct mat *m = &layer->linear[s->linear];
+	const struct lora_weights *w = lora ? lora_get(lora, k->layer, s->linear) : NULL;
+	int64_t ld = stride(k, s->out);
+	float *y = at(k, s->out, row);
+	if (s->vector >= 0)
+		rows_add(y + from, ld, layer->vector[s->vector] + from, 0, y + from, ld, rows, to - from, k->solo);
+	if (w == NULL || w->rank == 0)
+		return;
+	lora_down(lora->type, k->input.x + row * m->cols, m->cols, rows, w->a, m->cols, w->rank, k->lane->low_rank);
+	lora_up(lora->type, k->lane->low_rank, rows, w->rank, w->bt, m->rows, from, to, w->scale, y, ld);
+}
+
+/* Walks the runs of rows with the same adapter inside rows [row_from, row_to). */
+static void add_branches(struct walk *k, const struct step *s, int64_t row_from, int64_t row_to, int64_t from, int64_t to)
+{
+	const struct batch *b = k->job->batch;
+	for (int32_t i = 0; i < b->n_segments;) {
+		const struct segment *g = &b->segments[i];
+		int64_t start = g->row > row_from ? g->row : row_from, end = g->row;
+		for (; i < b->n_segments && b->segments[i].adapter == g->adapter; i++)
+			end = b->segments[i].row + b->segments[i].rows;
+		end = end < row_to ? end : row_to;
+		if (start < end && from < to)
+			add_branch(k, s, g->adapter >= 0 ? k->job->adapters[g->adapter] : NULL, start, end - start, from, to);
+	}
+}
+
 void forward_step_linear(struct walk *k, const struct step *s)
 {
 	const struct mat *m = &k->f->model->layers[k->layer].linear[s->linear];
-	if (k->prepared_like == NULL || !mat_input_same(k->prepared_like, m, k->f->options.compute)) {
-		if (k->shared && k->prepared_like) /* another form: the last product may still read the old one */
-			pool_barrier(k->w);
-		mat_input_prepare(&k->input, m, k->f->options.compute, k->shared ? k->w : k->solo);
-		if (k->shared)
-			pool_barrier(k->w);
-		k->prepared_like = m;
-	}
-	mat_forward(m, &k->input, k->f->options.compute, at(k, s->out, 0), stride(k, s->out), s->accumulate, k->w);
-}
-
-static void delta_rows(struct walk *k, const struct step *s, const struct lora *lora, int64_t from, int64_t to)
-{
-	const struct mat *m = &k->f->model->layers[k->layer].linear[s->linear];
-	const struct lora_weights *w = lora ? lora_get(lora, k->layer, s->linear) : NULL;
-	float *y = at(k, s->out, from);
-	if (s->vector >= 0)
-		rows_add(y, stride(k, s->out), k->f->model->layers[k->layer].vector[s->vector], 0, y, stride(k, s->out), to - from, m->rows, k->solo);
-	if (w == NULL || w->rank == 0)
+	enum compute compute = k->f->options.compute;
+	float *y = at(k, s->out, 0);
+	int64_t from, to;
+	prepare_products(k, m);
+	if (k->shared) {
+		mat_forward(m, &k->input, compute, y, stride(k, s->out), s->accumulate, k->w);
 		return;
-	low_rank_down(k->input.x + from * m->cols, m->cols, w->a, k->lane->low_rank, to - from, m->cols, w->rank, 1, k->solo);
-	low_rank_up(k->lane->low_rank, w->bt, y, stride(k, s->out), to - from, m->rows, w->rank, w->scale, true, k->solo);
+	}
+	worker_range(k->w, m->rows, 16, &from, &to);
+	mat_forward_rows(m, from, to, &k->input, compute, y + from, stride(k, s->out), s->accumulate, k->solo);
+	if (s->vector >= 0 || k->branches)
+		add_branches(k, s, 0, rows_of(k), from, to);
 }
 
 void forward_step_delta(struct walk *k, const struct step *s)
 {
 	int64_t from, to;
 	worker_range(k->w, rows_of(k), 1, &from, &to);
-	for (int32_t i = 0; i < k->job->batch->n_segments; i++) {
-		const struct segment *g = &k->job->batch->segments[i];
-		int64_t a = g->row > from ? g->row : from, b = g->row + g->rows < to ? g->row + g->rows : to;
-		if (a < b)
-			delta_rows(k, s, g->adapter >= 0 ? k->job->adapters[g->adapter] : NULL, a, b);
-	}
+	add_branches(k, s, from, to, 0, k->f->model->layers[k->layer].linear[s->linear].rows);
 }
 
 /* Per-head norm and rotary embedding of rows [from, to), in place. */

@@ -3,37 +3,39 @@
 
 #include "base/mem.h"
 
-static size_t convert(struct lora_weights *w, const struct lora_pair *p, float strength)
+static void convert(struct lora_weights *w, const struct lora_pair *p, float strength, enum lora_type type)
 {
-	size_t a = (size_t)p->rank * (size_t)p->k, b = (size_t)p->rank * (size_t)p->n;
+	int64_t a = (int64_t)p->rank * p->k, b = (int64_t)p->rank * p->n;
 	*w = (struct lora_weights){.rank = p->rank, .scale = p->scale * strength};
 	if (p->rank == 0)
-		return 0;
-	w->a = mem_array(a, sizeof(float));
-	w->bt = mem_array(b, sizeof(float));
-	memcpy(w->a, p->a, a * sizeof(float));
-	for (int32_t n = 0; n < p->n; n++)
-		for (int32_t r = 0; r < p->rank; r++)
-			w->bt[(size_t)r * (size_t)p->n + (size_t)n] = p->b[(size_t)n * (size_t)p->rank + (size_t)r];
-	return (a + b) * sizeof(float);
+		return;
+	w->a = mem_array((size_t)a, lora_element_bytes(type));
+	w->bt = mem_array((size_t)b, lora_element_bytes(type));
+	lora_store(type, p->a, a, w->a);
+	float *bt CLEANUP(mem_freep) = mem_array((size_t)b, sizeof *bt);
+	for (int64_t n = 0; n < p->n; n++)
+		for (int64_t r = 0; r < p->rank; r++)
+			bt[r * p->n + n] = p->b[n * p->rank + r];
+	lora_store(type, bt, b, w->bt);
 }
 
-struct lora *lora_new(const struct adapter *a, float strength)
+struct lora *lora_new(const struct adapter *a, float strength, enum lora_type type)
 {
 	struct lora *l = mem_alloc(sizeof *l);
+	l->type = type;
 	l->layers = a->layers;
 	l->weights = mem_array((size_t)a->layers * LIN_COUNT, sizeof *l->weights);
 	for (int32_t i = 0; i < a->layers * LIN_COUNT; i++)
-		l->bytes += convert(&l->weights[i], &a->pairs[i], strength);
+		convert(&l->weights[i], &a->pairs[i], strength, type);
 	return l;
 }
 
-int lora_open(struct lora **out, const struct model *m, const char *folder, float strength, struct err *err)
+int lora_open(struct lora **out, const struct model *m, const char *folder, float strength, enum lora_type type, struct err *err)
 {
 	struct adapter *a;
 	if (adapter_open(&a, folder, m, err) < 0)
 		return -1;
-	*out = lora_new(a, strength);
+	*out = lora_new(a, strength, type);
 	adapter_close(a);
 	return 0;
 }

@@ -1,12 +1,13 @@
-/* lora_set.h: adapters in the form the forward pass uses. B is kept transposed, so that both products run along rows.
- * Changed only between steps, by the engine's thread. */
+/* lora_set.h: an adapter in the form the forward pass uses: B transposed, so that both products run along rows, and stored as f16 for
+ * speed unless exact arithmetic is asked for. Immutable. */
 #pragma once
 #include "model/adapter.h"
+#include "ops/lora_rows.h"
 
-struct lora_weights { int32_t rank; float scale; float *a, *bt; }; /* a [rank, K], bt [rank, N] */
-struct lora { struct lora_weights *weights; int32_t layers; size_t bytes; };
+struct lora_weights { int32_t rank; float scale; void *a, *bt; }; /* a [rank, K], bt [rank, N] */
+struct lora { enum lora_type type; struct lora_weights *weights; int32_t layers; };
 
-WARN_UNUSED int lora_open(struct lora **out, const struct model *m, const char *folder, float strength, struct err *err);
-struct lora *lora_new(const struct adapter *a, float strength);
+WARN_UNUSED int lora_open(struct lora **out, const struct model *m, const char *folder, float strength, enum lora_type type, struct err *err);
+struct lora *lora_new(const struct adapter *a, float strength, enum lora_type type);
 void lora_free(struct lora *l);
 static inline const struct lora_weights *lora_get(const struct lora *l, int32_t layer, int32_t slot) { return &l->weights[layer * LIN_COUNT + slot]; }

@@ -138,7 +138,8 @@ static int lower_linear(struct lowering *l, const struct op *op)
 	s->out = out;
 	s->linear = op->linear;
 	s->accumulate = accumulate;
-	if (op->vector >= 0 || l->options.deltas)
+	s->vector = op->vector;
+	if (l->options.shared_input && (op->vector >= 0 || l->options.deltas))
 		l->deltas[l->n_deltas++] = (struct step){.kind = STEP_DELTA, .out = out, .linear = op->linear, .vector = op->vector, .vector_b = -1};
 	return 0;
 }

@@ -10,7 +10,7 @@
 
 enum step_kind {
 	STEP_PREPARE,    /* input := norm(a) | glu(a, b) | a, in the form the products want */
-	STEP_LINEAR,     /* out (+)= input · Wᵀ */
+	STEP_LINEAR,     /* out (+)= input · Wᵀ; with few rows also what STEP_DELTA does, on the worker's own columns */
 	STEP_DELTA,      /* out += bias + scale * B (A input), per row's adapter */
 	STEP_KEYS,       /* q, k := rope(norm(.)); k, v -> cache */
 	STEP_ATTENTION   /* out = attention(q, cache) */
@@ -24,7 +24,7 @@ struct step {
 	bool barrier;               /* workers meet before it */
 	enum op_kind prepare;       /* PREPARE: OP_RMS_NORM, OP_GLU, or OP_ADD for "as it is" */
 	struct view a, b, c, out;   /* KEYS: q, k, v */
-	int8_t vector, vector_b;    /* PREPARE: norm weight; DELTA: bias; KEYS: q's and k's norm; -1: none */
+	int8_t vector, vector_b;    /* PREPARE: norm weight; LINEAR, DELTA: bias; KEYS: q's and k's norm; -1: none */
 	int8_t linear;
 	bool accumulate;
 	bool rope_a, rope_b;        /* KEYS */
@@ -40,6 +40,6 @@ struct plan {
 };
 
 /* shared_input: workers split the preparation and share its result (many rows), else each prepares all rows for itself (few
- * rows). deltas: emit STEP_DELTA after every product, not only after those with a bias. */
+ * rows). deltas: with shared input, emit STEP_DELTA after every product, not only after those with a bias. */
 struct plan_options { bool shared_input, deltas; };
 WARN_UNUSED int plan_build(struct plan *plan, const struct model *m, struct plan_options options, struct err *err);

@@ -177,9 +177,9 @@ void sequence_token(struct engine *e, struct sequence *s, int32_t id)
 	send(s, event);
 }
 
-void sequence_prompt_token(struct sequence *s, int32_t index, float logprob, size_t n_top)
+void sequence_prompt_token(struct sequence *s, int32_t index, float logprob, const struct token_logprob *top, size_t n_top)
 {
-	struct engine_event event = {.id = s->tokens[index], .chosen = {s->tokens[index], logprob}, .top = s->top, .n_top = n_top};
+	struct engine_event event = {.id = s->tokens[index], .chosen = {s->tokens[index], logprob}, .top = top, .n_top = n_top};
 	if (s->detok.tokenizer)
 		tokenizer_piece(s->detok.tokenizer, event.id, index == 0, &s->text);
 	send(s, event);

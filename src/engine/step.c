@@ -41,9 +41,10 @@ static void draw_all(void *arg, struct worker w)
 
 static void score(struct engine *e, struct sequence *s, const struct segment *g)
 {
+	struct token_logprob best[LIMIT_LOGPROBS]; /* the sequence's own list holds the draw's already */
 	int32_t vocab = e->model->config.vocab, rows[SCORE_ROWS], top = s->request.sampling.top_logprobs > 0 ? s->request.sampling.top_logprobs : 0;
 	if (g->first == 0)
-		sequence_prompt_token(s, 0, NAN, 0);
+		sequence_prompt_token(s, 0, NAN, NULL, 0);
 	for (int32_t at = 0; at < g->rows; at += SCORE_ROWS) {
 		int32_t n = g->rows - at < SCORE_ROWS ? g->rows - at : SCORE_ROWS;
 		for (int32_t i = 0; i < n; i++)
@@ -53,8 +54,8 @@ static void score(struct engine *e, struct sequence *s, const struct segment *g)
 			const float *logits = forward_logits(e->forward, i);
 			int32_t index = g->first + at + i + 1;
 			float norm = sampler_log_norm(logits, vocab);
-			sampler_best(logits, vocab, norm, s->top, (size_t)top);
-			sequence_prompt_token(s, index, logits[s->tokens[index]] - norm, (size_t)top);
+			sampler_best(logits, vocab, norm, best, (size_t)top);
+			sequence_prompt_token(s, index, logits[s->tokens[index]] - norm, best, (size_t)top);
 		}
 	}
 }

@@ -5,6 +5,7 @@
  * per tile, whatever the group; decode is a tile of `group` rows. */
 #include "ops/kv_attention.h"
 #include "ops/simd.h"
+#include "ops/simd_half.h"
 
 #include <math.h>
 
@@ -13,55 +14,9 @@ enum { KEYS = KV_TILE_KEYS, ROWS = KV_TILE_ROWS };
 
 /* --- elements of the cache ----------------------------------------------------------------------------- */
 
-#if SIMD == 4
-INLINE float half_to_float(uint16_t h)
-{
-	/* Exponent re-biased by a multiplication, which also makes subnormals right. Infinities do not occur (stores saturate). */
-	uint32_t bits = (uint32_t)(h & 0x7fff) << 13;
-	float magnitude;
-	memcpy(&magnitude, &bits, sizeof magnitude);
-	magnitude *= 0x1p112f;
-	return h & 0x8000 ? -magnitude : magnitude;
-}
-INLINE uint16_t float_to_half(float x)
-{
-	/* Round to nearest even by adding a number whose last bit weighs what f16 can keep. */
-	uint32_t bits, rounded;
-	memcpy(&bits, &x, sizeof bits);
-	uint16_t sign = (uint16_t)(bits >> 16 & 0x8000);
-	bits &= 0x7fffffff;
-	if (bits < 0x38800000) { /* below 2^-14: subnormal in f16 */
-		float f;
-		memcpy(&f, &bits, sizeof f);
-		f += 0.5f;
-		memcpy(&rounded, &f, sizeof rounded);
-		return (uint16_t)(sign | (uint16_t)(rounded - 0x3f000000));
-	}
-	rounded = bits - 0x38000000 + 0xfff + (bits >> 13 & 1);
-	return (uint16_t)(sign | (uint16_t)(rounded >> 13));
-}
-INLINE vf load_half(const uint16_t *p) { return (vf){half_to_float(p[0]), half_to_float(p[1]), half_to_float(p[2]), half_to_float(p[3])}; }
-INLINE void store_half(uint16_t *p, vf v)
-{
-	for (int i = 0; i < SIMD; i++)
-		p[i] = float_to_half(v[i]);
-}
-#elif SIMD == 8
-INLINE vf load_half(const uint16_t *p) { return (vf)_mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p)); }
-INLINE void store_half(uint16_t *p, vf v) { _mm_storeu_si128((__m128i *)p, _mm256_cvtps_ph((__m256)v, _MM_FROUND_TO_NEAREST_INT)); }
-#else
-INLINE vf load_half(const uint16_t *p) { return (vf)_mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p)); }
-INLINE void store_half(uint16_t *p, vf v) { _mm256_storeu_si256((__m256i *)p, _mm512_cvtps_ph((__m512)v, _MM_FROUND_TO_NEAREST_INT)); }
-#endif
-
 INLINE vf load(enum kv_type type, const void *base, int64_t i)
 {
-	return type == KV_F16 ? load_half((const uint16_t *)base + i) : simd_load((const float *)base + i);
-}
-
-INLINE vf saturate(vf v)
-{
-	return simd_min(simd_max(v, simd_set(-65504.0f)), simd_set(65504.0f));
+	return type == KV_F16 ? simd_load_half((const uint16_t *)base + i) : simd_load((const float *)base + i);
 }
 
 /* n elements of x as stored elements, in a register-sized piece; used by both stores. */
@@ -69,7 +24,7 @@ INLINE void convert(enum kv_type type, const float *x, int64_t n, uint16_t *half
 {
 	vf v = n >= SIMD ? simd_load(x) : simd_load_part(x, n);
 	if (type == KV_F16)
-		store_half(half, saturate(v));
+		simd_store_half(half, simd_saturate_half(v));
 	else
 		simd_store(full, v);
 }
@@ -104,7 +59,7 @@ static void store_value(enum kv_type type, int32_t d, void *values, int64_t toke
 		int64_t n = d - i < SIMD ? d - i : SIMD;
 		vf v = n >= SIMD ? simd_load(x + i) : n > 0 ? simd_load_part(x + i, n) : (vf){0};
 		if (type == KV_F16)
-			store_half((uint16_t *)values + base + i, saturate(v));
+			simd_store_half((uint16_t *)values + base + i, simd_saturate_half(v));
 		else
 			simd_store((float *)values + base + i, v);
 	}

@@ -1,0 +1,41 @@
+/* lora_rows.c: blocks of four rows, and the choice of the ISA level. */
+#include "ops/lora_rows.h"
+
+#include "ops/kernels.h"
+#include <string.h>
+
+extern const struct lora_kernels lora_kernels_base, lora_kernels_avx2, lora_kernels_avx512;
+
+/* The same level as every other op. */
+static const struct lora_kernels *kernels(void)
+{
+	const struct ops_kernels *best = ops_kernels();
+#ifdef __x86_64__
+	if (best == ops_kernels_level(OPS_AVX512))
+		return &lora_kernels_avx512;
+	if (best == ops_kernels_level(OPS_AVX2))
+		return &lora_kernels_avx2;
+#endif
+	(void)best;
+	return &lora_kernels_base;
+}
+
+void lora_store(enum lora_type type, const float *x, int64_t n, void *out)
+{
+	if (type == LORA_F16)
+		kernels()->store(x, n, out);
+	else
+		memcpy(out, x, (size_t)n * sizeof *x);
+}
+
+void lora_down(enum lora_type type, const float *x, int64_t ldx, int64_t rows, const void *a, int64_t k, int32_t rank, float *u)
+{
+	for (int64_t t = 0; t < rows; t += 4)
+		kernels()->down(type, rows - t < 4 ? (int)(rows - t) : 4, x + t * ldx, ldx, a, k, rank, u + t * rank);
+}
+
+void lora_up(enum lora_type type, const float *u, int64_t rows, int32_t rank, const void *bt, int64_t n, int64_t from, int64_t to, float scale, float *y, int64_t ldy)
+{
+	for (int64_t t = 0; t < rows; t += 4)
+		kernels()->up(type, rows - t < 4 ? (int)(rows - t) : 4, u + t * rank, rank, bt, n, from, to, scale, y + t * ldy, ldy);
+}
