@@ -24,27 +24,32 @@ static double seconds(void) { return (double)clock_now_ns() * 1e-9; }
 
 /* ---- limits: independent chains of one instruction ---- */
 
-struct peak { const char *name, *unit; double per_loop; void (*loop)(void); };
+struct peak {
+	const char *name, *unit;
+	double per_loop;
+	void (*loop)(void);
+};
 
 #if defined(__x86_64__)
-#define CHAIN_LOOP(name, isa, type, first, step) \
-	__attribute__((target(isa))) static void name(void) \
-	{ \
-		type a[CHAINS], one = first; \
-		for (int i = 0; i < CHAINS; i++) \
-			a[i] = first; \
-		for (int n = 0; n < PEAK_LOOPS; n++) \
-			_Pragma("GCC unroll 12") for (int i = 0; i < CHAINS; i++) \
-			{ \
-				a[i] = step; \
-				__asm__ volatile("" : : "v"(a[i])); \
-			} \
+#define CHAIN_LOOP(name, isa, type, first, step)                                                                                           \
+	__attribute__((target(isa))) static void name(void)                                                                                \
+	{                                                                                                                                  \
+		type a[CHAINS], one = first;                                                                                               \
+		for (int i = 0; i < CHAINS; i++)                                                                                           \
+			a[i] = first;                                                                                                      \
+		for (int n = 0; n < PEAK_LOOPS; n++)                                                                                       \
+			_Pragma("GCC unroll 12") for (int i = 0; i < CHAINS; i++)                                                          \
+			{                                                                                                                  \
+				a[i] = step;                                                                                               \
+				__asm__ volatile("" : : "v"(a[i]));                                                                        \
+			}                                                                                                                  \
 	}
 CHAIN_LOOP(fma_512, "avx512f", __m512, _mm512_set1_ps(1e-9f), _mm512_fmadd_ps(one, one, a[i]))
 CHAIN_LOOP(int8_512, "avx512f,avx512vnni", __m512i, _mm512_set1_epi32(0x01010101), _mm512_dpbusd_epi32(a[i], one, one))
 CHAIN_LOOP(bf16_512, "avx512f,avx512bf16", __m512, _mm512_set1_ps(1e-9f), _mm512_dpbf16_ps(a[i], (__m512bh)one, (__m512bh)one))
 CHAIN_LOOP(fma_256, "avx2,fma", __m256, _mm256_set1_ps(1e-9f), _mm256_fmadd_ps(one, one, a[i]))
-static const struct peak PEAKS_512[] = {{"f32 fma", "GFLOP/s", 32, fma_512}, {"int8 vpdpbusd", "GOP/s", 128, int8_512}, {"bf16 vdpbf16ps", "GFLOP/s", 64, bf16_512}};
+static const struct peak PEAKS_512[] = {
+	{"f32 fma", "GFLOP/s", 32, fma_512}, {"int8 vpdpbusd", "GOP/s", 128, int8_512}, {"bf16 vdpbf16ps", "GFLOP/s", 64, bf16_512}};
 static const struct peak PEAKS_256[] = {{"f32 fma", "GFLOP/s", 16, fma_256}};
 #endif
 
@@ -66,7 +71,10 @@ static void print_peak(struct pool *pool, const struct peak *p)
 }
 
 enum { READ_BYTES = 96 << 20 };
-struct read_job { const uint64_t *data; uint64_t sum[64]; };
+struct read_job {
+	const uint64_t *data;
+	uint64_t sum[64];
+};
 
 static void read_share(void *arg, struct worker w)
 {
@@ -107,7 +115,10 @@ static void print_limits(struct pool *pool)
 
 /* ---- the model's matrices ---- */
 
-struct model { struct mat mats[LAYERS * PER_LAYER + 1]; int64_t elements; };
+struct model {
+	struct mat mats[LAYERS * PER_LAYER + 1];
+	int64_t elements;
+};
 
 static void fill(struct mat *m, uint64_t *seed)
 {
@@ -118,11 +129,13 @@ static void fill(struct mat *m, uint64_t *seed)
 		*seed = *seed * 6364136223846793005u + 1442695040888963407u;
 		uint64_t bits = *seed ^ *seed >> 29;
 		if (m->type == DT_BF16 || m->type == DT_F32) /* near 1, either sign */
-			bits = m->type == DT_BF16 ? (bits & 0x807f807f807f807fu) | 0x3f003f003f003f00u : (bits & 0x807fffff807fffffu) | 0x3f0000003f000000u;
+			bits = m->type == DT_BF16 ? (bits & 0x807f807f807f807fu) | 0x3f003f003f003f00u
+						  : (bits & 0x807fffff807fffffu) | 0x3f0000003f000000u;
 		memcpy(data + i, &bits, 8);
 	}
 	for (size_t b = 0; t->block_elements > 1 && b < bytes; b += (size_t)t->block_bytes)
-		memcpy(data + b, m->type == DT_Q4_1 || m->type == DT_Q4_K ? "\x00\x1c\x00\x94" : "\x00\x1c", m->type == DT_Q4_1 || m->type == DT_Q4_K ? 4 : 2);
+		memcpy(data + b, m->type == DT_Q4_1 || m->type == DT_Q4_K ? "\x00\x1c\x00\x94" : "\x00\x1c",
+		       m->type == DT_Q4_1 || m->type == DT_Q4_K ? 4 : 2);
 	m->src = data;
 	m->row_bytes = dtype_bytes(m->type, m->cols);
 }
@@ -133,7 +146,8 @@ static void model_init(struct model *model, enum dtype type)
 	model->elements = 0;
 	for (int i = 0; i <= LAYERS * PER_LAYER; i++) {
 		bool head = i == LAYERS * PER_LAYER;
-		model->mats[i] = (struct mat){.type = type, .rows = head ? 49152 : SHAPES[i % PER_LAYER][0], .cols = head ? 576 : SHAPES[i % PER_LAYER][1]};
+		model->mats[i] = (struct mat){
+			.type = type, .rows = head ? 49152 : SHAPES[i % PER_LAYER][0], .cols = head ? 576 : SHAPES[i % PER_LAYER][1]};
 		fill(&model->mats[i], &seed);
 		model->elements += model->mats[i].rows * model->mats[i].cols;
 	}
@@ -147,7 +161,15 @@ static void model_done(struct model *model)
 	}
 }
 
-struct job { struct model *model; struct mat_input in; float *y, *dx; void *scratch; enum compute compute; int from, to; bool backward; };
+struct job {
+	struct model *model;
+	struct mat_input in;
+	float *y, *dx;
+	void *scratch;
+	enum compute compute;
+	int from, to;
+	bool backward;
+};
 
 static void run_products(void *arg, struct worker w)
 {
@@ -184,8 +206,8 @@ static void measure(struct pool *pool, const char *name, struct job *job, int64_
 		pool_run(pool, run_products, job);
 		best = fmin(best, seconds() - from);
 	}
-	printf("product %-22s rows %4d %9.2f ms %9.1f Gop/s %7.1f GB/s %9.0f rows/s\n", name, (int)rows, best * 1e3, (double)operations / best * 1e-9,
-	       (double)bytes / best * 1e-9, (double)rows / best);
+	printf("product %-22s rows %4d %9.2f ms %9.1f Gop/s %7.1f GB/s %9.0f rows/s\n", name, (int)rows, best * 1e3,
+	       (double)operations / best * 1e-9, (double)bytes / best * 1e-9, (double)rows / best);
 	fflush(stdout);
 }
 

@@ -15,10 +15,10 @@ struct backward {
 	float *dx;
 	int64_t lddx, from, to; /* this worker's columns of dX */
 	bool bf16, accumulate;
-	float *segments;        /* two rows of W, columns [from, to) */
-	uint32_t *line;         /* one interleaved pair of rows */
-	uint8_t *strips;        /* [strip][SLAB_ROWS][16] f32, or [strip][SLAB_ROWS / 2][16] bf16 pairs */
-	uint16_t *dy_bf16;      /* [rows][SLAB_ROWS] */
+	float *segments;   /* two rows of W, columns [from, to) */
+	uint32_t *line;    /* one interleaved pair of rows */
+	uint8_t *strips;   /* [strip][SLAB_ROWS][16] f32, or [strip][SLAB_ROWS / 2][16] bf16 pairs */
+	uint16_t *dy_bf16; /* [rows][SLAB_ROWS] */
 };
 
 static size_t worker_bytes(int64_t cols, int64_t rows)
@@ -98,12 +98,19 @@ static void multiply_slab(const struct backward *b, int64_t slab, int64_t slab_r
 				multiply_strip(b, s, t, slab, slab_rows);
 }
 
-void mat_backward_rows(const struct mat *m, int64_t row_from, int64_t row_to, const float *dy, int64_t lddy, int64_t rows, enum compute compute,
-		       float *dx, int64_t lddx, bool accumulate, void *scratch, struct worker w)
+void mat_backward_rows(const struct mat *m, int64_t row_from, int64_t row_to, const float *dy, int64_t lddy, int64_t rows,
+		       enum compute compute, float *dx, int64_t lddx, bool accumulate, void *scratch, struct worker w)
 {
 	const struct kernels *k = isa_kernels();
 	int64_t unit = dtype_traits(m->type)->block_elements;
-	struct backward b = {.m = m, .k = k, .dy = dy, .lddy = lddy, .rows = rows, .dx = dx, .lddx = lddx, .accumulate = accumulate,
+	struct backward b = {.m = m,
+			     .k = k,
+			     .dy = dy,
+			     .lddy = lddy,
+			     .rows = rows,
+			     .dx = dx,
+			     .lddx = lddx,
+			     .accumulate = accumulate,
 			     .bf16 = compute == COMPUTE_FAST && k->bf16[0] && m->type != DT_F32};
 	worker_range(w, m->cols, unit < 32 ? 32 : unit, &b.from, &b.to);
 	if (b.from == b.to)

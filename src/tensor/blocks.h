@@ -7,14 +7,45 @@
 #define BLOCK_SMALL 32
 #define BLOCK_SUPER 256
 
-struct block_q4_0 { uint16_t d; uint8_t q[16]; };                /* q - 8; low nibbles are elements 0..15, high 16..31 */
-struct block_q4_1 { uint16_t d, m; uint8_t q[16]; };
-struct block_q5_0 { uint16_t d; uint8_t high[4]; uint8_t q[16]; }; /* bit i of `high` is bit 4 of element i; q - 16 */
-struct block_q5_1 { uint16_t d, m; uint8_t high[4]; uint8_t q[16]; };
-struct block_q8_0 { uint16_t d; int8_t q[32]; };
-struct block_q4_k { uint16_t d, dmin; uint8_t scales[12]; uint8_t q[128]; };
-struct block_q5_k { uint16_t d, dmin; uint8_t scales[12]; uint8_t high[32]; uint8_t q[128]; };
-struct block_q6_k { uint8_t low[128]; uint8_t high[64]; int8_t scales[16]; uint16_t d; };
+struct block_q4_0 {
+	uint16_t d;
+	uint8_t q[16];
+}; /* q - 8; low nibbles are elements 0..15, high 16..31 */
+struct block_q4_1 {
+	uint16_t d, m;
+	uint8_t q[16];
+};
+struct block_q5_0 {
+	uint16_t d;
+	uint8_t high[4];
+	uint8_t q[16];
+}; /* bit i of `high` is bit 4 of element i; q - 16 */
+struct block_q5_1 {
+	uint16_t d, m;
+	uint8_t high[4];
+	uint8_t q[16];
+};
+struct block_q8_0 {
+	uint16_t d;
+	int8_t q[32];
+};
+struct block_q4_k {
+	uint16_t d, dmin;
+	uint8_t scales[12];
+	uint8_t q[128];
+};
+struct block_q5_k {
+	uint16_t d, dmin;
+	uint8_t scales[12];
+	uint8_t high[32];
+	uint8_t q[128];
+};
+struct block_q6_k {
+	uint8_t low[128];
+	uint8_t high[64];
+	int8_t scales[16];
+	uint16_t d;
+};
 
 static_assert(sizeof(struct block_q4_0) == 18, "q4_0 block");
 static_assert(sizeof(struct block_q4_1) == 20, "q4_1 block");

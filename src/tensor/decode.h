@@ -223,7 +223,6 @@ DECODE void decode_bf16(const void *restrict blocks, float *restrict out, int64_
 }
 
 /* All but f16, which kernels convert by the vector. */
-#define DECODE_TABLE \
-	[DT_F32] = decode_f32, [DT_BF16] = decode_bf16, [DT_Q4_0] = decode_q4_0, [DT_Q4_1] = decode_q4_1, \
-	[DT_Q5_0] = decode_q5_0, [DT_Q5_1] = decode_q5_1, [DT_Q8_0] = decode_q8_0, [DT_Q4_K] = decode_q4_k, [DT_Q5_K] = decode_q5_k, \
-	[DT_Q6_K] = decode_q6_k
+#define DECODE_TABLE                                                                                                                       \
+	[DT_F32] = decode_f32, [DT_BF16] = decode_bf16, [DT_Q4_0] = decode_q4_0, [DT_Q4_1] = decode_q4_1, [DT_Q5_0] = decode_q5_0,         \
+	[DT_Q5_1] = decode_q5_1, [DT_Q8_0] = decode_q8_0, [DT_Q4_K] = decode_q4_k, [DT_Q5_K] = decode_q5_k, [DT_Q6_K] = decode_q6_k

@@ -54,19 +54,19 @@ uint16_t dtype_f32_to_bf16(float f)
 
 /* To add a type: a row here, an enumerator in dtype.h, a decoder, a golden block in tests/golden/tensor. */
 static const struct dtype_traits TRAITS[DT_COUNT] = {
-	[DT_F32]  = {"f32",  1,   4,   decode_f32},
-	[DT_F16]  = {"f16",  1,   2,   decode_f16},
-	[DT_BF16] = {"bf16", 1,   2,   decode_bf16},
-	[DT_Q4_0] = {"q4_0", 32,  sizeof(struct block_q4_0), block_q4_0_to_f32},
-	[DT_Q4_1] = {"q4_1", 32,  sizeof(struct block_q4_1), block_q4_1_to_f32},
-	[DT_Q5_0] = {"q5_0", 32,  sizeof(struct block_q5_0), block_q5_0_to_f32},
-	[DT_Q5_1] = {"q5_1", 32,  sizeof(struct block_q5_1), block_q5_1_to_f32},
-	[DT_Q8_0] = {"q8_0", 32,  sizeof(struct block_q8_0), block_q8_0_to_f32},
+	[DT_F32] = {"f32", 1, 4, decode_f32},
+	[DT_F16] = {"f16", 1, 2, decode_f16},
+	[DT_BF16] = {"bf16", 1, 2, decode_bf16},
+	[DT_Q4_0] = {"q4_0", 32, sizeof(struct block_q4_0), block_q4_0_to_f32},
+	[DT_Q4_1] = {"q4_1", 32, sizeof(struct block_q4_1), block_q4_1_to_f32},
+	[DT_Q5_0] = {"q5_0", 32, sizeof(struct block_q5_0), block_q5_0_to_f32},
+	[DT_Q5_1] = {"q5_1", 32, sizeof(struct block_q5_1), block_q5_1_to_f32},
+	[DT_Q8_0] = {"q8_0", 32, sizeof(struct block_q8_0), block_q8_0_to_f32},
 	[DT_Q4_K] = {"q4_k", 256, sizeof(struct block_q4_k), block_q4_k_to_f32},
 	[DT_Q5_K] = {"q5_k", 256, sizeof(struct block_q5_k), block_q5_k_to_f32},
 	[DT_Q6_K] = {"q6_k", 256, sizeof(struct block_q6_k), block_q6_k_to_f32},
-	[DT_NF4]  = {"nf4",  64,  32,  NULL},
-	[DT_I8]   = {"i8",   1,   1,   NULL},
+	[DT_NF4] = {"nf4", 64, 32, NULL},
+	[DT_I8] = {"i8", 1, 1, NULL},
 };
 
 const struct dtype_traits *dtype_traits(enum dtype type) { return &TRAITS[type]; }

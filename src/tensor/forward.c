@@ -86,8 +86,8 @@ static void forward_dots(const struct product *p, int64_t from, int64_t to)
 	}
 }
 
-void mat_forward_rows(const struct mat *m, int64_t row_from, int64_t row_to, const struct mat_input *in, enum compute compute, float *y, int64_t ldy,
-		      bool accumulate, struct worker w)
+void mat_forward_rows(const struct mat *m, int64_t row_from, int64_t row_to, const struct mat_input *in, enum compute compute, float *y,
+		      int64_t ldy, bool accumulate, struct worker w)
 {
 	assert(row_from % GROUP == 0);
 	enum form form = pack_form(m, compute);
@@ -105,7 +105,8 @@ void mat_forward_rows(const struct mat *m, int64_t row_from, int64_t row_to, con
 		forward_source(&p, from, to);
 }
 
-void mat_forward(const struct mat *m, const struct mat_input *in, enum compute compute, float *y, int64_t ldy, bool accumulate, struct worker w)
+void mat_forward(const struct mat *m, const struct mat_input *in, enum compute compute, float *y, int64_t ldy, bool accumulate,
+		 struct worker w)
 {
 	mat_forward_rows(m, 0, m->rows, in, compute, y, ldy, accumulate, w);
 }

@@ -23,14 +23,18 @@ static bool has_f16c(void)
 static bool has_avx2(void) { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c(); }
 static bool has_avx512(void)
 {
-	return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-	       __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni");
+	return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+	       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni");
 }
 static bool has_bf16(void) { return has_avx512() && __builtin_cpu_supports("avx512bf16"); }
 #endif
 
 /* Best first. The name is what KAITO_ISA asks for: the first row of that name that the CPU has. */
-static const struct choice { const char *name; bool (*usable)(void); const struct kernels *kernels; } CHOICES[] = {
+static const struct choice {
+	const char *name;
+	bool (*usable)(void);
+	const struct kernels *kernels;
+} CHOICES[] = {
 #if defined(__x86_64__)
 	{"avx512", has_bf16, &KERNELS_AVX512_BF16},
 	{"avx512", has_avx512, &KERNELS_AVX512},

@@ -2,10 +2,7 @@
 #pragma once
 #include "tensor/kernels.h"
 
-LANES vf bf16_dot(vf sum, vi w, const uint16_t *x)
-{
-	return _mm512_dpbf16_ps(sum, (__m512bh)w, (__m512bh)_mm512_set1_epi32(lane_word(x)));
-}
+LANES vf bf16_dot(vf sum, vi w, const uint16_t *x) { return _mm512_dpbf16_ps(sum, (__m512bh)w, (__m512bh)_mm512_set1_epi32(lane_word(x))); }
 
 LANES void bf16_product(int columns, const uint16_t *w, const uint16_t *x, int64_t ldx, int64_t pairs, struct tile_out out)
 {
@@ -25,10 +22,10 @@ LANES void bf16_product(int columns, const uint16_t *w, const uint16_t *x, int64
 		store_tile(out, y[t], t);
 }
 
-#define BF16_KERNEL(f, c) \
-	static void f##_##c(const uint16_t *w, const uint16_t *x, int64_t ldx, int64_t pairs, struct tile_out out) \
-	{ \
-		bf16_product(c, w, x, ldx, pairs, out); \
+#define BF16_KERNEL(f, c)                                                                                                                  \
+	static void f##_##c(const uint16_t *w, const uint16_t *x, int64_t ldx, int64_t pairs, struct tile_out out)                         \
+	{                                                                                                                                  \
+		bf16_product(c, w, x, ldx, pairs, out);                                                                                    \
 	}
 LANES_EACH(BF16_KERNEL, bf16)
 

@@ -20,8 +20,11 @@ LANES void f32_product(int columns, const float *w, const float *x, int64_t ldx,
 		store_tile(out, y[t], t);
 }
 
-#define F32_KERNEL(f, c) \
-	static void f##_##c(const float *w, const float *x, int64_t ldx, int64_t inputs, struct tile_out out) { f32_product(c, w, x, ldx, inputs, out); }
+#define F32_KERNEL(f, c)                                                                                                                   \
+	static void f##_##c(const float *w, const float *x, int64_t ldx, int64_t inputs, struct tile_out out)                              \
+	{                                                                                                                                  \
+		f32_product(c, w, x, ldx, inputs, out);                                                                                    \
+	}
 LANES_EACH(F32_KERNEL, f32)
 
 LANES void dots_of(int columns, const float *w, const float *x, int64_t ldx, int64_t inputs, float *out)
@@ -74,7 +77,8 @@ static void nf4_bytes(const uint8_t *packed, float absmax, float *out, int64_t b
 {
 	for (int64_t i = 0; i < bytes; i += 16) {
 		vi both = vi_from_bytes(packed + i);
-		vf high = vf_mul(vf_table(NF4_CODE, vi_high(both)), vf_set(absmax)), low = vf_mul(vf_table(NF4_CODE, vi_low(both)), vf_set(absmax));
+		vf high = vf_mul(vf_table(NF4_CODE, vi_high(both)), vf_set(absmax)),
+		   low = vf_mul(vf_table(NF4_CODE, vi_low(both)), vf_set(absmax));
 		vf_store_pairs(out + 2 * i, high, low);
 	}
 }

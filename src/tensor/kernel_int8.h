@@ -4,24 +4,16 @@
  *   y += (d * scale[t]) * float(sum of q x)     (+ m * scaled_sum[t] for _MIN forms).
  * The operations on one output are the same for every number of columns, so y does not depend on the batch. */
 #pragma once
+#include "tensor/forms.h"
 #include "tensor/kernels.h"
 #include <math.h>
 
-struct form_properties { int quant_bytes, scale_bytes, shift; bool nibble, table, min, halves, wide, scale_f32; };
-
-/* shift: w's offset as a power of two, 0 for none. wide: levels reach past 127. */
-#define FORM_PROPERTIES(f) \
-	((f) == FORM_NIBBLE_MIN        ? (struct form_properties){256, 64, 0, true, false, true, false, false, false} \
-	 : (f) == FORM_NIBBLE_OFFSET   ? (struct form_properties){256, 32, 3, true, false, false, false, false, false} \
-	 : (f) == FORM_NIBBLE_TABLE    ? (struct form_properties){256, 64, 7, true, true, false, false, true, true} \
-	 : (f) == FORM_BYTE_MIN        ? (struct form_properties){512, 64, 0, false, false, true, false, false, false} \
-	 : (f) == FORM_BYTE_OFFSET     ? (struct form_properties){512, 32, 4, false, false, false, false, false, false} \
-	 : (f) == FORM_BYTE_HALVES     ? (struct form_properties){512, 64, 5, false, false, false, true, false, false} \
-	 : (f) == FORM_BYTE_SIGNED     ? (struct form_properties){512, 32, 7, false, false, false, false, true, false} \
-				       : (struct form_properties){512, 64, 7, false, false, false, false, true, true})
-
 /* The columns of one panel block. */
-struct panel_block { const uint8_t *q; const float *scale, *scaled_sum; const int32_t *minus_sum, *minus_low; };
+struct panel_block {
+	const uint8_t *q;
+	const float *scale, *scaled_sum;
+	const int32_t *minus_sum, *minus_low;
+};
 
 LANES struct panel_block panel_block(const uint8_t *panel, int columns)
 {
@@ -30,7 +22,7 @@ LANES struct panel_block panel_block(const uint8_t *panel, int columns)
 	return (struct panel_block){panel, scale, scale + columns, sums, sums + columns};
 }
 
-LANES vi dot(struct form_properties p, vi sum, vi levels, const uint8_t *x)
+LANES vi dot(struct form_traits p, vi sum, vi levels, const uint8_t *x)
 {
 	return p.wide ? vi_dot_wide(sum, levels, x) : vi_dot(sum, levels, x);
 }
@@ -48,7 +40,7 @@ LANES void store_tile(struct tile_out out, vf value, int t)
 		y[r] = out.accumulate ? y[r] + row[r] : row[r];
 }
 
-LANES void dots_nibble(struct form_properties p, int columns, const uint8_t *w, const uint8_t *x, vi *sum)
+LANES void dots_nibble(struct form_traits p, int columns, const uint8_t *w, const uint8_t *x, vi *sum)
 {
 #pragma GCC unroll 4
 	for (int j = 0; j < 4; j++) {
@@ -66,7 +58,7 @@ LANES void dots_nibble(struct form_properties p, int columns, const uint8_t *w, 
 	}
 }
 
-LANES void dots_byte(struct form_properties p, int columns, const uint8_t *w, const uint8_t *x, int from, int to, vi *sum)
+LANES void dots_byte(struct form_traits p, int columns, const uint8_t *w, const uint8_t *x, int from, int to, vi *sum)
 {
 #pragma GCC unroll 8
 	for (int j = from; j < to; j++) {
@@ -91,7 +83,7 @@ LANES void add_min(int columns, vf m, const struct panel_block *x, vf *y)
 		y[t] = vf_fma(m, vf_set(x->scaled_sum[t]), y[t]);
 }
 
-LANES void block_halves(struct form_properties p, int columns, const uint8_t *w, const struct panel_block *x, vf *y)
+LANES void block_halves(struct form_traits p, int columns, const uint8_t *w, const struct panel_block *x, vf *y)
 {
 	vi sum[COLUMNS_MAX];
 #pragma GCC unroll 8
@@ -106,7 +98,7 @@ LANES void block_halves(struct form_properties p, int columns, const uint8_t *w,
 	add_scaled(columns, vf_halves(w + p.quant_bytes + 32), x, sum, y);
 }
 
-LANES void block_whole(struct form_properties p, int columns, const uint8_t *w, const struct panel_block *x, vf *y)
+LANES void block_whole(struct form_traits p, int columns, const uint8_t *w, const struct panel_block *x, vf *y)
 {
 	vi sum[COLUMNS_MAX];
 #pragma GCC unroll 8
@@ -125,7 +117,7 @@ LANES void block_whole(struct form_properties p, int columns, const uint8_t *w, 
 /* In decoding the weights come from memory, faster than the hardware runs ahead alone. */
 enum { PREFETCH_BYTES = 2048 };
 
-LANES void int8_product(struct form_properties p, int columns, const uint8_t *w, const uint8_t *panel, int64_t blocks, struct tile_out out)
+LANES void int8_product(struct form_traits p, int columns, const uint8_t *w, const uint8_t *panel, int64_t blocks, struct tile_out out)
 {
 	vf y[COLUMNS_MAX];
 	int bytes = p.quant_bytes + p.scale_bytes;
@@ -149,10 +141,10 @@ LANES void int8_product(struct form_properties p, int columns, const uint8_t *w,
 }
 
 /* One function per form and number of columns, as the table wants them. */
-#define INT8_KERNEL(f, c) \
-	static void int8_##f##_##c(const uint8_t *w, const uint8_t *panel, int64_t blocks, struct tile_out out) \
-	{ \
-		int8_product(FORM_PROPERTIES(f), c, w, panel, blocks, out); \
+#define INT8_KERNEL(f, c)                                                                                                                  \
+	static void int8_##f##_##c(const uint8_t *w, const uint8_t *panel, int64_t blocks, struct tile_out out)                            \
+	{                                                                                                                                  \
+		int8_product(FORMS[f], c, w, panel, blocks, out);                                                                          \
 	}
 #define INT8_ROW(f) [f] = {LANES_LIST(int8_##f##_)}
 
@@ -200,5 +192,6 @@ static void quantise(const float *x, int64_t ldx, int columns, int64_t cols, int
 {
 	for (int64_t b = from; b < to; b++)
 		for (int t = 0; t < columns; t++)
-			quantise_block(x + t * ldx + b * INPUT_BLOCK, cols - b * INPUT_BLOCK, t, columns, panel + b * PANEL_BLOCK_BYTES * columns);
+			quantise_block(x + t * ldx + b * INPUT_BLOCK, cols - b * INPUT_BLOCK, t, columns,
+				       panel + b * PANEL_BLOCK_BYTES * columns);
 }

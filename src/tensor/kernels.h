@@ -3,7 +3,7 @@
  * 16 lanes holds 16 rows: there are no horizontal sums, and one kernel source (kernel_*.h over lanes_*.h)
  * serves every instruction set.
  *
- * Packed group of an int8 form, per block of 32 inputs (form_traits.block_bytes):
+ * Packed group of an int8 form, per block of 32 inputs (forms.h):
  *   nibbles   4 x 64 bytes: byte 4r + i of vector j holds input 4j + i of row r low, input 16 + 4j + i high
  *   bytes     8 x 64 bytes: byte 4r + i of vector j holds input 4j + i of row r
  *   scales    d[16], then for _MIN forms m[16], for _HALVES forms d[16] of inputs 16..31; half floats, or floats (_F32)
@@ -19,24 +19,29 @@
 
 enum { GROUP = 16, COLUMNS_MAX = 8, INPUT_BLOCK = 32, PANEL_BLOCK_BYTES = 48 };
 
-/* To add a form: here, a row in FORMS (pack.c), its properties in kernel_int8.h. */
+/* To add a form: here, a row in FORMS (forms.h), its instances in kernel_int8.h and kernel_table.h. */
 enum form {
-	FORM_NIBBLE_MIN,     /* q4_1, q4_k */
-	FORM_NIBBLE_OFFSET,  /* q4_0 */
-	FORM_NIBBLE_TABLE,   /* nf4: q = NF4_LEVELS[nibble] */
-	FORM_BYTE_MIN,       /* q5_1, q5_k */
-	FORM_BYTE_OFFSET,    /* q5_0 */
-	FORM_BYTE_HALVES,    /* q6_k */
-	FORM_BYTE_SIGNED,    /* q8_0 */
-	FORM_BYTE_SIGNED_F32,/* i8 */
+	FORM_NIBBLE_MIN,      /* q4_1, q4_k */
+	FORM_NIBBLE_OFFSET,   /* q4_0 */
+	FORM_NIBBLE_TABLE,    /* nf4: q = NF4_LEVELS[nibble] */
+	FORM_BYTE_MIN,        /* q5_1, q5_k */
+	FORM_BYTE_OFFSET,     /* q5_0 */
+	FORM_BYTE_HALVES,     /* q6_k */
+	FORM_BYTE_SIGNED,     /* q8_0 */
+	FORM_BYTE_SIGNED_F32, /* i8 */
 	FORM_INT8_COUNT,
 	FORM_BF16 = FORM_INT8_COUNT,
-	FORM_F32,            /* not packed: rows are expanded to f32 */
+	FORM_F32, /* not packed: rows are expanded to f32 */
 	FORM_COUNT
 };
 
 /* Y tile of 16 rows (the first `rows` are stored) and the kernel's c columns: y[t * ldy + r] (+)= W x. */
-struct tile_out { float *y; int64_t ldy; int rows; bool accumulate; };
+struct tile_out {
+	float *y;
+	int64_t ldy;
+	int rows;
+	bool accumulate;
+};
 
 typedef void int8_kernel(const uint8_t *group, const uint8_t *panel, int64_t blocks, struct tile_out out);
 /* x: row-major f32 [c, ldx]; w: [inputs][16] */
@@ -46,10 +51,10 @@ typedef void bf16_kernel(const uint16_t *w, const uint16_t *x, int64_t ldx, int6
 
 struct kernels {
 	const char *name;
-	int columns;                                                   /* widest kernel of this instruction set */
-	int8_kernel *int8[FORM_INT8_COUNT][COLUMNS_MAX];               /* [form][c - 1] */
+	int columns;                                     /* widest kernel of this instruction set */
+	int8_kernel *int8[FORM_INT8_COUNT][COLUMNS_MAX]; /* [form][c - 1] */
 	f32_kernel *f32[COLUMNS_MAX];
-	bf16_kernel *bf16[COLUMNS_MAX];                                /* NULL where the CPU has no bf16 dot product */
+	bf16_kernel *bf16[COLUMNS_MAX]; /* NULL where the CPU has no bf16 dot product */
 	/* out[t] = w . x[t], for 1..4 rows of X */
 	void (*dots)(const float *w, const float *x, int64_t ldx, int columns, int64_t inputs, float *out);
 	/* Blocks [from, to) of the panel that starts at row x; cols is the number of inputs. */
@@ -67,7 +72,7 @@ struct kernels {
 extern const struct kernels KERNELS_REF;
 #if defined(__x86_64__)
 extern const struct kernels KERNELS_AVX2;
-extern const struct kernels KERNELS_AVX512;      /* F BW DQ VL VNNI */
+extern const struct kernels KERNELS_AVX512; /* F BW DQ VL VNNI */
 extern const struct kernels KERNELS_AVX512_BF16;
 #elif defined(__aarch64__)
 extern const struct kernels KERNELS_NEON;

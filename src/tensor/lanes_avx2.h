@@ -9,14 +9,36 @@
 #define LANES_EACH(X, f) X(f, 1) X(f, 2) X(f, 3)
 #define LANES_LIST(prefix) prefix##1, prefix##2, prefix##3
 #define LANES inline __attribute__((always_inline, unused)) static
-typedef struct { __m256 a, b; } vf;
-typedef struct { __m256i a, b; } vi;
+typedef struct {
+	__m256 a, b;
+} vf;
+typedef struct {
+	__m256i a, b;
+} vi;
 
-LANES int32_t lane_word(const void *p) { int32_t w; memcpy(&w, p, sizeof w); return w; }
+LANES int32_t lane_word(const void *p)
+{
+	int32_t w;
+	memcpy(&w, p, sizeof w);
+	return w;
+}
 LANES vi vi_set(int32_t x) { return (vi){_mm256_set1_epi32(x), _mm256_set1_epi32(x)}; }
-LANES vi vi_load(const void *p) { const __m256i *v = p; return (vi){_mm256_loadu_si256(v), _mm256_loadu_si256(v + 1)}; }
-LANES void vi_store(void *p, vi x) { __m256i *v = p; _mm256_storeu_si256(v, x.a); _mm256_storeu_si256(v + 1, x.b); }
-LANES vi vi_low(vi x) { __m256i m = _mm256_set1_epi8(15); return (vi){_mm256_and_si256(x.a, m), _mm256_and_si256(x.b, m)}; }
+LANES vi vi_load(const void *p)
+{
+	const __m256i *v = p;
+	return (vi){_mm256_loadu_si256(v), _mm256_loadu_si256(v + 1)};
+}
+LANES void vi_store(void *p, vi x)
+{
+	__m256i *v = p;
+	_mm256_storeu_si256(v, x.a);
+	_mm256_storeu_si256(v + 1, x.b);
+}
+LANES vi vi_low(vi x)
+{
+	__m256i m = _mm256_set1_epi8(15);
+	return (vi){_mm256_and_si256(x.a, m), _mm256_and_si256(x.b, m)};
+}
 LANES vi vi_high(vi x) { return vi_low((vi){_mm256_srli_epi16(x.a, 4), _mm256_srli_epi16(x.b, 4)}); }
 LANES vi vi_lookup(vi nibbles, const uint8_t table[16])
 {
@@ -59,7 +81,11 @@ LANES void vi_store_bytes(void *p, vi x)
 
 LANES vf vf_set(float x) { return (vf){_mm256_set1_ps(x), _mm256_set1_ps(x)}; }
 LANES vf vf_load(const float *p) { return (vf){_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)}; }
-LANES void vf_store(float *p, vf x) { _mm256_storeu_ps(p, x.a); _mm256_storeu_ps(p + 8, x.b); }
+LANES void vf_store(float *p, vf x)
+{
+	_mm256_storeu_ps(p, x.a);
+	_mm256_storeu_ps(p + 8, x.b);
+}
 LANES vf vf_halves(const void *p)
 {
 	const __m128i *h = p;
@@ -100,7 +126,8 @@ LANES vi vi_from_bytes(const uint8_t *p)
 }
 LANES __m256 table_half(const float table[16], __m256i index)
 {
-	__m256 low = _mm256_permutevar8x32_ps(_mm256_loadu_ps(table), index), high = _mm256_permutevar8x32_ps(_mm256_loadu_ps(table + 8), index);
+	__m256 low = _mm256_permutevar8x32_ps(_mm256_loadu_ps(table), index),
+	       high = _mm256_permutevar8x32_ps(_mm256_loadu_ps(table + 8), index);
 	return _mm256_blendv_ps(low, high, _mm256_castsi256_ps(_mm256_slli_epi32(index, 28)));
 }
 LANES vf vf_table(const float table[16], vi index) { return (vf){table_half(table, index.a), table_half(table, index.b)}; }
@@ -122,7 +149,8 @@ LANES void lanes_transpose(const uint32_t *in, int64_t ld, uint32_t *out)
 	for (int r = 0; r < 16; r += 4)
 		for (int k = 0; k < 16; k += 4) {
 			const float *at = (const float *)in + r * ld + k;
-			__m128 a = _mm_loadu_ps(at), b = _mm_loadu_ps(at + ld), c = _mm_loadu_ps(at + 2 * ld), d = _mm_loadu_ps(at + 3 * ld);
+			__m128 a = _mm_loadu_ps(at), b = _mm_loadu_ps(at + ld), c = _mm_loadu_ps(at + 2 * ld),
+			       d = _mm_loadu_ps(at + 3 * ld);
 			_MM_TRANSPOSE4_PS(a, b, c, d);
 			float *to = (float *)out + k * 16 + r;
 			_mm_storeu_ps(to, a);

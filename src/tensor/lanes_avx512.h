@@ -12,7 +12,12 @@
 typedef __m512 vf;
 typedef __m512i vi;
 
-LANES int32_t lane_word(const void *p) { int32_t w; memcpy(&w, p, sizeof w); return w; }
+LANES int32_t lane_word(const void *p)
+{
+	int32_t w;
+	memcpy(&w, p, sizeof w);
+	return w;
+}
 LANES vi vi_set(int32_t x) { return _mm512_set1_epi32(x); }
 LANES vi vi_load(const void *p) { return _mm512_loadu_si512(p); }
 LANES void vi_store(void *p, vi a) { _mm512_storeu_si512(p, a); }
@@ -59,7 +64,8 @@ LANES vf vf_table(const float table[16], vi index) { return _mm512_permutexvar_p
 /* a0 b0 a1 b1 ... */
 LANES void vf_store_pairs(float *p, vf a, vf b)
 {
-	__m512i low = _mm512_set_epi32(23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0), high = _mm512_add_epi32(low, _mm512_set1_epi32(8));
+	__m512i low = _mm512_set_epi32(23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0),
+		high = _mm512_add_epi32(low, _mm512_set1_epi32(8));
 	_mm512_storeu_ps(p, _mm512_permutex2var_ps(a, low, b));
 	_mm512_storeu_ps(p + 16, _mm512_permutex2var_ps(a, high, b));
 }

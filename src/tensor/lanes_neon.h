@@ -10,16 +10,38 @@
 #define LANES_LIST(prefix) prefix##1, prefix##2, prefix##3
 
 #define LANES inline __attribute__((always_inline, unused)) static
-typedef struct { float32x4_t v[4]; } vf;
-typedef struct { int32x4_t v[4]; } vi;
+typedef struct {
+	float32x4_t v[4];
+} vf;
+typedef struct {
+	int32x4_t v[4];
+} vi;
 /* The expression for i = 0 .. 3. */
-#define EACH_ONE(n, expression) ({ enum { i = n }; expression; })
-#define EACH(expression) {{EACH_ONE(0, expression), EACH_ONE(1, expression), EACH_ONE(2, expression), EACH_ONE(3, expression)}}
+#define EACH_ONE(n, expression)                                                                                                            \
+	({                                                                                                                                 \
+		enum { i = n };                                                                                                            \
+		expression;                                                                                                                \
+	})
+#define EACH(expression)                                                                                                                   \
+	{                                                                                                                                  \
+		{                                                                                                                          \
+			EACH_ONE(0, expression), EACH_ONE(1, expression), EACH_ONE(2, expression), EACH_ONE(3, expression)                 \
+		}                                                                                                                          \
+	}
 
-LANES int32_t lane_word(const void *p) { int32_t w; memcpy(&w, p, sizeof w); return w; }
+LANES int32_t lane_word(const void *p)
+{
+	int32_t w;
+	memcpy(&w, p, sizeof w);
+	return w;
+}
 LANES uint8x16_t lane_bytes(int32x4_t a) { return vreinterpretq_u8_s32(a); }
 LANES vi vi_set(int32_t x) { return (vi)EACH(vdupq_n_s32(x)); }
-LANES vi vi_load(const void *p) { const uint8_t *b = p; return (vi)EACH(vreinterpretq_s32_u8(vld1q_u8(b + 16 * i))); }
+LANES vi vi_load(const void *p)
+{
+	const uint8_t *b = p;
+	return (vi)EACH(vreinterpretq_s32_u8(vld1q_u8(b + 16 * i)));
+}
 LANES void vi_store(void *p, vi a)
 {
 	uint8_t *b = p;
@@ -49,7 +71,11 @@ LANES vi vi_dot(vi sum, vi levels, const void *x)
 	int8x16_t v = vreinterpretq_s8_s32(vdupq_n_s32(lane_word(x)));
 	return (vi)EACH(quarter_dot(sum.v[i], levels.v[i], v));
 }
-LANES vi vi_shift(vi a, int n) { int32x4_t by = vdupq_n_s32(n); return (vi)EACH(vshlq_s32(a.v[i], by)); }
+LANES vi vi_shift(vi a, int n)
+{
+	int32x4_t by = vdupq_n_s32(n);
+	return (vi)EACH(vshlq_s32(a.v[i], by));
+}
 LANES vi vi_sub(vi a, vi b) { return (vi)EACH(vsubq_s32(a.v[i], b.v[i])); }
 LANES vi vi_add(vi a, vi b) { return (vi)EACH(vaddq_s32(a.v[i], b.v[i])); }
 /* Levels up to 255: their nibbles apart. */
@@ -121,8 +147,8 @@ LANES void lanes_transpose(const uint32_t *in, int64_t ld, uint32_t *out)
 {
 	for (int r = 0; r < 16; r += 4)
 		for (int k = 0; k < 16; k += 4) {
-			uint32x4x4_t rows = {{vld1q_u32(in + r * ld + k), vld1q_u32(in + (r + 1) * ld + k), vld1q_u32(in + (r + 2) * ld + k),
-					      vld1q_u32(in + (r + 3) * ld + k)}};
+			uint32x4x4_t rows = {{vld1q_u32(in + r * ld + k), vld1q_u32(in + (r + 1) * ld + k),
+					      vld1q_u32(in + (r + 2) * ld + k), vld1q_u32(in + (r + 3) * ld + k)}};
 			uint32_t square[16];
 			vst4q_u32(square, rows);
 			for (int i = 0; i < 4; i++)

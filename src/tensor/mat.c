@@ -23,7 +23,10 @@ void mat_segment_f32(const struct mat *m, int64_t row, int64_t from, int64_t n, 
 
 void mat_row_f32(const struct mat *m, int64_t row, float *out) { mat_segment_f32(m, row, 0, m->cols, out); }
 
-struct pack_job { const struct mat *m; struct mat_pack *pack; };
+struct pack_job {
+	const struct mat *m;
+	struct mat_pack *pack;
+};
 
 static void pack_share(void *arg, struct worker w)
 {
@@ -47,7 +50,8 @@ int mat_pack(struct mat *m, enum compute compute, struct pool *pool, struct err 
 	pack->data = pages_alloc(pack->bytes, err);
 	if (!pack->data) {
 		free(pack);
-		return err_wrap(err, "pack a %s matrix of %lld x %lld", dtype_traits(m->type)->name, (long long)m->rows, (long long)m->cols);
+		return err_wrap(err, "pack a %s matrix of %lld x %lld", dtype_traits(m->type)->name, (long long)m->rows,
+				(long long)m->cols);
 	}
 	struct pack_job job = {m, pack};
 	if (pool)

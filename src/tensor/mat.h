@@ -23,14 +23,15 @@
 #include "tensor/pool.h"
 
 enum compute {
-	COMPUTE_F32,  /* exact: weights expanded to f32, f32 FMA; the reference for everything */
-	COMPUTE_FAST  /* quantised weights: int8 activations (32-blocks); bf16 weights: bf16 products where the CPU has them, else f32; f32/f16: f32 */
+	COMPUTE_F32, /* exact: weights expanded to f32, f32 FMA; the reference for everything */
+	COMPUTE_FAST /* quantised weights: int8 activations (32-blocks); bf16 weights: bf16 products where the CPU has them, else f32;
+			f32/f16: f32 */
 };
 
 struct mat {
 	enum dtype type;
-	int64_t rows, cols;         /* N outputs, K inputs */
-	const void *src;            /* row-major source, or NULL once dropped */
+	int64_t rows, cols; /* N outputs, K inputs */
+	const void *src;    /* row-major source, or NULL once dropped */
 	size_t row_bytes;
 	int32_t interleaved_head_dim; /* 0, or D: source rows of each D-row head are stored (0, D/2, 1, D/2+1, ...) */
 	const struct mat_side *side;  /* NF4/I8 scales, or NULL */
@@ -39,11 +40,11 @@ struct mat {
 
 /* Side data of NF4 (QLoRA, Dettmers et al. 2023, section 3) and I8. All borrowed, owned by the loader. */
 struct mat_side {
-	const float *absmax;        /* NF4: one per 64-block of the flattened matrix; I8: one per row; NULL if double quantised */
-	const uint8_t *absmax_q;    /* NF4 double quantised: index into code, one per 64-block */
-	const float *absmax2;       /* scale per 256 absmax values */
-	float offset;               /* mean that was subtracted from absmax before its quantisation */
-	const float *code;          /* 256-entry table of bitsandbytes' dynamic 8-bit map */
+	const float *absmax;     /* NF4: one per 64-block of the flattened matrix; I8: one per row; NULL if double quantised */
+	const uint8_t *absmax_q; /* NF4 double quantised: index into code, one per 64-block */
+	const float *absmax2;    /* scale per 256 absmax values */
+	float offset;            /* mean that was subtracted from absmax before its quantisation */
+	const float *code;       /* 256-entry table of bitsandbytes' dynamic 8-bit map */
 };
 
 /* Source row that holds logical row r. */
@@ -62,14 +63,14 @@ void mat_segment_f32(const struct mat *m, int64_t row, int64_t from, int64_t n, 
 /* Build / free the packed view for `compute`. Costs one pass over the source; collective-free (may use pool inside). */
 WARN_UNUSED int mat_pack(struct mat *m, enum compute compute, struct pool *pool, struct err *err);
 void mat_pack_free(struct mat *m);
-size_t mat_pack_bytes(const struct mat *m);   /* resident bytes of the packed view */
+size_t mat_pack_bytes(const struct mat *m); /* resident bytes of the packed view */
 
 /* Activations prepared for products: quantised (int8 + scale + sum per 32-block) and/or bf16 copies beside the
  * f32 rows. One struct is shared by all products with the same input (q, k, v; gate, up). */
 struct mat_input {
-	const float *x;             /* [T, K] row-major, ld = K */
+	const float *x; /* [T, K] row-major, ld = K */
 	int64_t rows, cols;
-	void *scratch;              /* mat_input_bytes(T, K) bytes, 64-byte aligned */
+	void *scratch; /* mat_input_bytes(T, K) bytes, 64-byte aligned */
 };
 size_t mat_input_bytes(int64_t rows, int64_t cols);
 /* Collective: worker w prepares its share. A pool_barrier must follow before mat_forward, unless w.count == 1: with few rows each
@@ -81,15 +82,16 @@ bool mat_input_same(const struct mat *a, const struct mat *b, enum compute compu
 
 /* Collective: worker w computes its share of the N outputs of all T rows: y[t * ldy + n]. accumulate: += instead of =.
  * No barrier inside. */
-void mat_forward(const struct mat *m, const struct mat_input *in, enum compute compute, float *y, int64_t ldy, bool accumulate, struct worker w);
+void mat_forward(const struct mat *m, const struct mat_input *in, enum compute compute, float *y, int64_t ldy, bool accumulate,
+		 struct worker w);
 /* The same for outputs [row_from, row_to) only (row_from a multiple of 16): y[t * ldy + n - row_from]. */
-void mat_forward_rows(const struct mat *m, int64_t row_from, int64_t row_to, const struct mat_input *in, enum compute compute, float *y, int64_t ldy,
-		      bool accumulate, struct worker w);
+void mat_forward_rows(const struct mat *m, int64_t row_from, int64_t row_to, const struct mat_input *in, enum compute compute, float *y,
+		      int64_t ldy, bool accumulate, struct worker w);
 /* Collective: worker w computes its share of the K columns of dX. scratch: mat_backward_bytes(), 64-byte aligned, shared by all
  * workers of the pool. No barrier inside. dx must not overlap dy. */
 size_t mat_backward_bytes(const struct mat *m, int64_t rows, struct pool *pool);
-void mat_backward(const struct mat *m, const float *dy, int64_t lddy, int64_t rows, enum compute compute,
-		  float *dx, int64_t lddx, bool accumulate, void *scratch, struct worker w);
+void mat_backward(const struct mat *m, const float *dy, int64_t lddy, int64_t rows, enum compute compute, float *dx, int64_t lddx,
+		  bool accumulate, void *scratch, struct worker w);
 /* The same with outputs [row_from, row_to) only: dy[t * lddy + n - row_from]. */
-void mat_backward_rows(const struct mat *m, int64_t row_from, int64_t row_to, const float *dy, int64_t lddy, int64_t rows, enum compute compute,
-		       float *dx, int64_t lddx, bool accumulate, void *scratch, struct worker w);
+void mat_backward_rows(const struct mat *m, int64_t row_from, int64_t row_to, const float *dy, int64_t lddy, int64_t rows,
+		       enum compute compute, float *dx, int64_t lddx, bool accumulate, void *scratch, struct worker w);

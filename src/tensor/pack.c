@@ -1,34 +1,27 @@
 /* Packing: source rows to interleaved 16-row groups, whole matrices for serving or one group at a time for training. */
 #include "tensor/pack.h"
 #include "tensor/blocks.h"
+#include "tensor/forms.h"
 #include "tensor/isa.h"
 #include "tensor/nf4.h"
 #include "base/mem.h"
 #include <math.h>
 #include <stdlib.h>
 
-/* block_bytes: per 32 inputs of 16 rows. */
-static const struct { int block_bytes, quant_bytes; bool nibble; } FORMS[FORM_INT8_COUNT] = {
-	[FORM_NIBBLE_MIN]      = {320, 256, true},
-	[FORM_NIBBLE_OFFSET]   = {288, 256, true},
-	[FORM_NIBBLE_TABLE]    = {320, 256, true},
-	[FORM_BYTE_MIN]        = {576, 512, false},
-	[FORM_BYTE_OFFSET]     = {544, 512, false},
-	[FORM_BYTE_HALVES]     = {576, 512, false},
-	[FORM_BYTE_SIGNED]     = {544, 512, false},
-	[FORM_BYTE_SIGNED_F32] = {576, 512, false},
-};
+static int block_bytes(enum form form) { return FORMS[form].quant_bytes + FORMS[form].scale_bytes; }
 
 /* Of all scales the one where rounding NF4_CODE * scale to integers loses least (0.0017 of absmax, root mean square). */
 const uint8_t NF4_LEVELS[16] = {16, 50, 69, 84, 96, 107, 118, 128, 137, 146, 156, 166, 177, 191, 209, 240};
 #define NF4_LEVEL_SCALE 112.0302f
 
 /* Where row r of one block goes. */
-struct slot { uint8_t *quants, *scales; };
+struct slot {
+	uint8_t *quants, *scales;
+};
 
 static struct slot slot_at(enum form form, uint8_t *group, int64_t block, int r)
 {
-	uint8_t *at = group + block * FORMS[form].block_bytes;
+	uint8_t *at = group + block * block_bytes(form);
 	return (struct slot){at + 4 * r, at + FORMS[form].quant_bytes};
 }
 
@@ -57,7 +50,13 @@ static void put_float_as_half(struct slot s, int which, int r, float f)
 static void put_float(struct slot s, int r, float f) { memcpy(s.scales + 4 * r, &f, sizeof f); }
 
 /* One packer per type: all blocks of one source row into lane r of a group. */
-struct pack_row { const struct mat *m; int64_t source_row; const void *src; int r; uint8_t *group; };
+struct pack_row {
+	const struct mat *m;
+	int64_t source_row;
+	const void *src;
+	int r;
+	uint8_t *group;
+};
 
 static void pack_q4_0(const struct pack_row *p)
 {
@@ -124,7 +123,8 @@ static void pack_q8_0(const struct pack_row *p)
 }
 
 /* The eight 32-blocks of a q4_k or q5_k superblock. */
-static void put_super(const struct pack_row *p, enum form form, int64_t super, const uint8_t *levels, const uint8_t packed[12], float d, float dmin)
+static void put_super(const struct pack_row *p, enum form form, int64_t super, const uint8_t *levels, const uint8_t packed[12], float d,
+		      float dmin)
 {
 	uint8_t scale[8], min[8];
 	block_k_scales(packed, scale, min);
@@ -215,9 +215,12 @@ static void pack_i8(const struct pack_row *p)
 }
 
 /* To add a type: its form in the fast mode and the packer of a row. Plain types have none: f32 rows are packed. */
-static const struct { enum form form; void (*pack)(const struct pack_row *p); } TYPES[DT_COUNT] = {
-	[DT_F32]  = {FORM_F32, NULL},
-	[DT_F16]  = {FORM_F32, NULL},
+static const struct {
+	enum form form;
+	void (*pack)(const struct pack_row *p);
+} TYPES[DT_COUNT] = {
+	[DT_F32] = {FORM_F32, NULL},
+	[DT_F16] = {FORM_F32, NULL},
 	[DT_BF16] = {FORM_BF16, NULL},
 	[DT_Q4_0] = {FORM_NIBBLE_OFFSET, pack_q4_0},
 	[DT_Q4_1] = {FORM_NIBBLE_MIN, pack_q4_1},
@@ -227,8 +230,8 @@ static const struct { enum form form; void (*pack)(const struct pack_row *p); } 
 	[DT_Q4_K] = {FORM_NIBBLE_MIN, pack_q4_k},
 	[DT_Q5_K] = {FORM_BYTE_MIN, pack_q5_k},
 	[DT_Q6_K] = {FORM_BYTE_HALVES, pack_q6_k},
-	[DT_NF4]  = {FORM_NIBBLE_TABLE, pack_nf4},
-	[DT_I8]   = {FORM_BYTE_SIGNED_F32, pack_i8},
+	[DT_NF4] = {FORM_NIBBLE_TABLE, pack_nf4},
+	[DT_I8] = {FORM_BYTE_SIGNED_F32, pack_i8},
 };
 
 enum form pack_form(const struct mat *m, enum compute compute)
@@ -244,7 +247,7 @@ enum form pack_form(const struct mat *m, enum compute compute)
 size_t pack_group_bytes(enum form form, int64_t cols)
 {
 	if (form_is_int8(form))
-		return (size_t)input_blocks(cols) * (size_t)FORMS[form].block_bytes;
+		return (size_t)input_blocks(cols) * (size_t)block_bytes(form);
 	return form == FORM_BF16 ? (size_t)((cols + 1) / 2) * GROUP * 4 : (size_t)cols * GROUP * 4;
 }
 

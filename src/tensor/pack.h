@@ -3,7 +3,11 @@
 #include "tensor/kernels.h"
 #include "tensor/mat.h"
 
-struct mat_pack { enum form form; size_t group_bytes, bytes; uint8_t *data; };
+struct mat_pack {
+	enum form form;
+	size_t group_bytes, bytes;
+	uint8_t *data;
+};
 
 enum form pack_form(const struct mat *m, enum compute compute);
 /* Bytes of one packed group of `cols` inputs; a multiple of 32. */

@@ -15,7 +15,7 @@ struct chunk {
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards chunks */
-static struct chunk *chunks;                               /* newest first; only the newest is filled */
+static struct chunk *chunks;                             /* newest first; only the newest is filled */
 
 static size_t round_up(size_t n, size_t unit) { return (n + unit - 1) / unit * unit; }
 

@@ -22,9 +22,9 @@ struct gate {
 };
 
 struct pool {
-	struct gate start, done, barrier; /* advanced by: pool_run, the last worker of a run, the last at a barrier */
-	_Alignas(64) _Atomic int running; /* workers still inside fn */
-	_Alignas(64) _Atomic int waiting; /* workers that reached the current barrier */
+	struct gate start, done, barrier;                    /* advanced by: pool_run, the last worker of a run, the last at a barrier */
+	_Alignas(64) _Atomic int running;                    /* workers still inside fn */
+	_Alignas(64) _Atomic int waiting;                    /* workers that reached the current barrier */
 	_Alignas(64) void (*fn)(void *arg, struct worker w); /* written by pool_run before start advances */
 	void *arg;
 	bool stop;

@@ -7,7 +7,10 @@
 #include <stdint.h>
 
 struct pool;
-struct worker { int index, count; struct pool *pool; }; /* passed by value into every collective function */
+struct worker {
+	int index, count;
+	struct pool *pool;
+}; /* passed by value into every collective function */
 
 WARN_UNUSED int pool_new(struct pool **out, int threads, struct err *err); /* threads 0: the CPUs this process may use */
 void pool_free(struct pool *pool);

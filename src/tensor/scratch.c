@@ -6,7 +6,10 @@
 
 static pthread_key_t key;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
-static _Thread_local struct { void *data; size_t bytes; } mine;
+static _Thread_local struct {
+	void *data;
+	size_t bytes;
+} mine;
 
 static void make_key(void)
 {

@@ -7,7 +7,12 @@
 #include "tensor/nf4.h"
 #include <math.h>
 
-struct sample { struct mat m; struct mat_side side; unsigned char *bytes; float *absmax; };
+struct sample {
+	struct mat m;
+	struct mat_side side;
+	unsigned char *bytes;
+	float *absmax;
+};
 
 static inline uint32_t sample_bits(uint64_t *seed)
 {
@@ -19,14 +24,12 @@ static inline float sample_float(uint64_t *seed) { return (float)(int32_t)sample
 
 /* Where the half-float scales of a block are; -1 ends. */
 static const int SAMPLE_HALVES[DT_COUNT][3] = {
-	[DT_F32] = {-1}, [DT_F16] = {-1}, [DT_BF16] = {-1}, [DT_Q4_0] = {0, -1}, [DT_Q4_1] = {0, 2, -1}, [DT_Q5_0] = {0, -1}, [DT_Q5_1] = {0, 2, -1},
-	[DT_Q8_0] = {0, -1}, [DT_Q4_K] = {0, 2, -1}, [DT_Q5_K] = {0, 2, -1}, [DT_Q6_K] = {208, -1}, [DT_NF4] = {-1}, [DT_I8] = {-1},
+	[DT_F32] = {-1},       [DT_F16] = {-1},        [DT_BF16] = {-1},    [DT_Q4_0] = {0, -1},    [DT_Q4_1] = {0, 2, -1},
+	[DT_Q5_0] = {0, -1},   [DT_Q5_1] = {0, 2, -1}, [DT_Q8_0] = {0, -1}, [DT_Q4_K] = {0, 2, -1}, [DT_Q5_K] = {0, 2, -1},
+	[DT_Q6_K] = {208, -1}, [DT_NF4] = {-1},        [DT_I8] = {-1},
 };
 
-static inline bool sample_fits(enum dtype type, int64_t cols)
-{
-	return type == DT_NF4 || cols % dtype_traits(type)->block_elements == 0;
-}
+static inline bool sample_fits(enum dtype type, int64_t cols) { return type == DT_NF4 || cols % dtype_traits(type)->block_elements == 0; }
 
 static inline void sample_plain(enum dtype type, unsigned char *bytes, int64_t n, uint64_t *seed)
 {
@@ -58,8 +61,12 @@ static inline void sample_init(struct sample *s, enum dtype type, int64_t rows, 
 		}
 	}
 	s->side = (struct mat_side){.absmax = s->absmax};
-	s->m = (struct mat){.type = type, .rows = rows, .cols = cols, .src = s->bytes,
-			    .row_bytes = type == DT_NF4 ? 0 : dtype_bytes(type, cols), .side = &s->side};
+	s->m = (struct mat){.type = type,
+			    .rows = rows,
+			    .cols = cols,
+			    .src = s->bytes,
+			    .row_bytes = type == DT_NF4 ? 0 : dtype_bytes(type, cols),
+			    .side = &s->side};
 }
 
 static inline void sample_done(struct sample *s)

@@ -4,7 +4,10 @@
 #include "tensor/dtype.h"
 #include <math.h>
 
-struct golden_head { char name[8]; uint32_t blocks, block_bytes, block_elements; };
+struct golden_head {
+	char name[8];
+	uint32_t blocks, block_bytes, block_elements;
+};
 
 static enum dtype by_name(const char *name)
 {
@@ -36,8 +39,8 @@ START_TEST(blocks_decode_as_gguf_does)
 		for (size_t i = 0; i < n; i++) {
 			float want;
 			memcpy(&want, file.data + at + i * 4, 4);
-			ck_assert_msg(memcmp(&want, &out[i], 4) == 0 || (want == 0 && out[i] == 0), "%s element %zu: %.9g, want %.9g", t->name, i,
-				      (double)out[i], (double)want);
+			ck_assert_msg(memcmp(&want, &out[i], 4) == 0 || (want == 0 && out[i] == 0), "%s element %zu: %.9g, want %.9g",
+				      t->name, i, (double)out[i], (double)want);
 		}
 		at += n * 4;
 		free(out);
@@ -89,9 +92,9 @@ START_TEST(rounding_goes_to_the_nearest_even_half)
 	ck_assert_uint_eq(dtype_f32_to_f16(65519.0f), 0x7bff);
 	ck_assert_uint_eq(dtype_f32_to_f16(65520.0f), 0x7c00);
 	ck_assert_uint_eq(dtype_f32_to_f16(1e30f), 0x7c00);
-	ck_assert_uint_eq(dtype_f32_to_bf16(1.00390625f), 0x3f80);  /* half a unit above 1: to even */
-	ck_assert_uint_eq(dtype_f32_to_bf16(1.01171875f), 0x3f82);  /* one and a half */
-	ck_assert_uint_eq(dtype_f32_to_bf16(3.4e38f), 0x7f80);      /* rounds up to infinity */
+	ck_assert_uint_eq(dtype_f32_to_bf16(1.00390625f), 0x3f80); /* half a unit above 1: to even */
+	ck_assert_uint_eq(dtype_f32_to_bf16(1.01171875f), 0x3f82); /* one and a half */
+	ck_assert_uint_eq(dtype_f32_to_bf16(3.4e38f), 0x7f80);     /* rounds up to infinity */
 }
 END_TEST
 

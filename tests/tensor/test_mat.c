@@ -41,7 +41,9 @@ static float *dequantised(const struct mat *m)
 	return w;
 }
 
-struct oracle { double *y, *scale; };
+struct oracle {
+	double *y, *scale;
+};
 
 /* y[t][n] = x[t] . w[n], with x and w already as the path sees them. */
 static struct oracle forward_oracle(const struct mat *m, const float *x, enum form form)
@@ -68,12 +70,13 @@ static void oracle_done(struct oracle *o)
 	free(o->scale);
 }
 
-static void assert_close(float got, const struct oracle *o, int64_t at, double tolerance, const struct mat *m, int64_t t, int64_t n, int rows)
+static void assert_close(float got, const struct oracle *o, int64_t at, double tolerance, const struct mat *m, int64_t t, int64_t n,
+			 int rows)
 {
 	double error = fabs((double)got - o->y[at]);
 	if (!(error <= tolerance * o->scale[at])) /* an assertion for each element would take longer than the products */
 		ck_abort_msg("%s %s K %d of %d rows: y[%d][%d] = %.9g, want %.9g, error %.3g of |x||w|", isa_kernels()->name,
-		      dtype_traits(m->type)->name, (int)m->cols, rows, (int)t, (int)n, (double)got, o->y[at], error / o->scale[at]);
+			     dtype_traits(m->type)->name, (int)m->cols, rows, (int)t, (int)n, (double)got, o->y[at], error / o->scale[at]);
 }
 
 static void on_every_set(void (*check)(void))
@@ -83,7 +86,14 @@ static void on_every_set(void (*check)(void))
 			check();
 }
 
-struct forward_job { const struct mat *m; struct mat_input in; enum compute compute; float *y; int64_t ldy, from, to; bool accumulate; };
+struct forward_job {
+	const struct mat *m;
+	struct mat_input in;
+	enum compute compute;
+	float *y;
+	int64_t ldy, from, to;
+	bool accumulate;
+};
 
 static void forward_all(void *arg, struct worker w)
 {
@@ -94,7 +104,8 @@ static void forward_all(void *arg, struct worker w)
 }
 
 /* y[t][n] for T rows of x and outputs [from, to), in a new [T][ldy] array with the fill value around. */
-static float *forward(struct pool *pool, const struct mat *m, const float *x, int rows, enum compute compute, int64_t from, int64_t to, float fill)
+static float *forward(struct pool *pool, const struct mat *m, const float *x, int rows, enum compute compute, int64_t from, int64_t to,
+		      float fill)
 {
 	CLEANUP(mem_freep) void *scratch = aligned_alloc(64, (mat_input_bytes(rows, m->cols) + 63) / 64 * 64);
 	int64_t ldy = to - from + 3;
@@ -262,7 +273,16 @@ START_TEST(interleaved_heads_are_undone)
 }
 END_TEST
 
-struct backward_job { const struct mat *m; const float *dy; int64_t lddy, rows, from, to; enum compute compute; float *dx; int64_t lddx; bool accumulate; void *scratch; };
+struct backward_job {
+	const struct mat *m;
+	const float *dy;
+	int64_t lddy, rows, from, to;
+	enum compute compute;
+	float *dx;
+	int64_t lddx;
+	bool accumulate;
+	void *scratch;
+};
 
 static void backward_all(void *arg, struct worker w)
 {
@@ -270,7 +290,8 @@ static void backward_all(void *arg, struct worker w)
 	mat_backward_rows(j->m, j->from, j->to, j->dy, j->lddy, j->rows, j->compute, j->dx, j->lddx, j->accumulate, j->scratch, w);
 }
 
-static float *backward(struct pool *pool, const struct mat *m, const float *dy, int64_t lddy, int rows, int64_t from, int64_t to, enum compute compute, float fill)
+static float *backward(struct pool *pool, const struct mat *m, const float *dy, int64_t lddy, int rows, int64_t from, int64_t to,
+		       enum compute compute, float fill)
 {
 	CLEANUP(mem_freep) void *scratch = aligned_alloc(64, (mat_backward_bytes(m, rows, pool) + 63) / 64 * 64);
 	int64_t lddx = m->cols + 3;
@@ -307,14 +328,15 @@ static void check_backward(const struct mat *m, const float *dy, int rows, enum 
 			double error = fabs((double)dx[t * (m->cols + 3) + k] - want - (double)fill);
 			if (!(error <= 2e-6 * (scale + (double)fabsf(fill))))
 				ck_abort_msg("%s %s N %d K %d of %d rows: dx[%d][%d] off by %.3g", isa_kernels()->name,
-				      dtype_traits(m->type)->name, (int)m->rows, (int)m->cols, rows, t, (int)k, error / scale);
+					     dtype_traits(m->type)->name, (int)m->rows, (int)m->cols, rows, t, (int)k, error / scale);
 		}
 	ck_assert(dx[m->cols] == fill);
 }
 
 START_TEST(backward_is_the_product_of_what_it_reads)
 {
-	static const int NK[][3] = {{1, 33, 3}, {15, 64, 9}, {17, 576, 8}, {48, 256, 1}, {100, 1000, 5}, {257, 256, 17}, {300, 96, 33}, {600, 512, 2}};
+	static const int NK[][3] = {{1, 33, 3},     {15, 64, 9},    {17, 576, 8},  {48, 256, 1},
+				    {100, 1000, 5}, {257, 256, 17}, {300, 96, 33}, {600, 512, 2}};
 	enum dtype type = (enum dtype)_i;
 	for (int i = 0; i < COUNT(NK) * COUNT(SETS); i++) {
 		const int *shape = NK[i / COUNT(SETS)];

@@ -27,7 +27,8 @@ static void assert_rows_equal(const struct mat *m, const float *want)
 	for (int r = 0; r < ROWS; r++) {
 		mat_row_f32(m, r, row);
 		for (int k = 0; k < COLS; k++)
-			ck_assert_msg(row[k] == want[r * COLS + k], "row %d col %d: %.9g, want %.9g", r, k, (double)row[k], (double)want[r * COLS + k]);
+			ck_assert_msg(row[k] == want[r * COLS + k], "row %d col %d: %.9g, want %.9g", r, k, (double)row[k],
+				      (double)want[r * COLS + k]);
 	}
 }
 
@@ -42,8 +43,10 @@ END_TEST
 
 START_TEST(double_quantised_rows_decode_exactly)
 {
-	struct mat_side side = {.absmax_q = tensor("nf4.absmax_u8"), .absmax2 = tensor("nf4.absmax2"),
-				.offset = *(const float *)tensor("nf4.offset"), .code = tensor("nf4.code2")};
+	struct mat_side side = {.absmax_q = tensor("nf4.absmax_u8"),
+				.absmax2 = tensor("nf4.absmax2"),
+				.offset = *(const float *)tensor("nf4.offset"),
+				.code = tensor("nf4.code2")};
 	struct mat m = {.type = DT_NF4, .rows = ROWS, .cols = COLS, .src = tensor("nf4.packed"), .side = &side};
 	assert_rows_equal(&m, tensor("nf4.dequantised"));
 }

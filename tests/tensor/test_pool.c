@@ -7,7 +7,11 @@
 
 enum { STEPS = 200, WORKERS = 4 };
 
-struct relay { int64_t cell[WORKERS]; int64_t sum[WORKERS]; int runs[WORKERS]; };
+struct relay {
+	int64_t cell[WORKERS];
+	int64_t sum[WORKERS];
+	int runs[WORKERS];
+};
 
 /* Each step writes the own cell, meets the others, and reads all cells: a missing order shows as a race or a wrong sum. */
 static void relay_step(void *arg, struct worker w)

@@ -7,9 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct { int unused; } Suite;
-typedef struct { void (*setup)(void), (*teardown)(void); } TCase;
-typedef struct { int unused; } SRunner;
+typedef struct {
+	int unused;
+} Suite;
+typedef struct {
+	void (*setup)(void), (*teardown)(void);
+} TCase;
+typedef struct {
+	int unused;
+} SRunner;
 enum { CK_ENV };
 
 static Suite plain_suite;
