@@ -59,6 +59,8 @@ static void translate(str pattern, struct buf *out)
 int regex_new(struct regex **out, str pattern, bool literal, struct err *err)
 {
 	struct buf text = {.max = LIMIT_TEMPLATE_BYTES};
+	if (!literal && memmem(pattern.data, pattern.len, "&&", 2))
+		return err_set(err, ERR_UNSUPPORTED, "the regular expression '%.*s' has an intersection of classes (&&), which is not supported", STR_FMT(pattern));
 	if (literal)
 		buf_put_str(&text, pattern);
 	else
@@ -73,8 +75,8 @@ int regex_new(struct regex **out, str pattern, bool literal, struct err *err)
 		PCRE2_UCHAR why[120];
 		pcre2_get_error_message(code, why, sizeof why);
 		pcre2_code_free(compiled);
-		return err_set(err, ERR_MODEL, "the regular expression '%.80s' does not compile: %s at offset %zu", pattern.data,
-			       overflow ? "too long" : (const char *)why, overflow ? 0 : (size_t)offset);
+		return err_set(err, ERR_MODEL, "the regular expression '%.*s' does not compile: %s at offset %zu", (int)(pattern.len > 80 ? 80 : pattern.len),
+			       pattern.data, overflow ? "too long" : (const char *)why, overflow ? 0 : (size_t)offset);
 	}
 	struct regex *r = mem_alloc(sizeof *r);
 	r->code = compiled;

@@ -190,6 +190,8 @@ struct value template_apply(struct eval *ev, const char *name, struct value oper
 	const struct builtin *filter = template_filter(name);
 	if (!filter)
 		template_error(ev, ERR_INVALID, "there is no filter '%.60s'", name);
+	if (operand.kind == VALUE_STRING) /* map() gives operands that no expression was evaluated for */
+		template_step(ev, operand.string.len / 256);
 	if (ev->failed || !template_args_fit(ev, filter, args))
 		return nothing();
 	return filter->call(ev, operand, args);
@@ -307,5 +309,7 @@ struct value template_eval(struct eval *ev, const struct expr *e)
 		template_error(ev, ERR_LIMIT, "nested deeper than the limit of %d levels", LIMIT_TEMPLATE_DEPTH);
 	struct value v = ev->failed ? nothing() : eval_kind(ev, e);
 	ev->depth--;
+	if (v.kind == VALUE_STRING && v.string.len >= 256) /* whoever uses it may walk it */
+		template_step(ev, v.string.len / 256);
 	return ev->failed ? nothing() : v;
 }

@@ -7,6 +7,9 @@
 
 static struct value slice_of(str s, size_t from, size_t to) { return (struct value){VALUE_STRING, {.string = str_sub(s, from, to)}}; }
 
+/* Work that grows with both lengths. */
+static bool product_cost(struct eval *ev, str a, str b) { return template_step(ev, (a.len / 256 + 1) * (b.len / 16)); }
+
 static bool in_set(str set, str s, size_t at, size_t len)
 {
 	return memmem(set.data, set.len, s.data + at, len) != NULL;
@@ -18,7 +21,9 @@ static struct value strip(struct eval *ev, struct value self, const struct args 
 	struct value chars = template_arg(args, 0, "chars");
 	str s = self.string;
 	if (chars.kind != VALUE_STRING)
-		return (void)ev, (struct value){VALUE_STRING, {.string = unicode_strip(s, left, right)}};
+		return (struct value){VALUE_STRING, {.string = unicode_strip(s, left, right)}};
+	if (!product_cost(ev, s, chars.string))
+		return self;
 	while (left && s.len && in_set(chars.string, s, 0, unicode_length(s, 0)))
 		s = str_sub(s, unicode_length(s, 0), s.len);
 	while (right && s.len) {
@@ -98,8 +103,10 @@ static size_t find(str s, str part, size_t from)
 	return p ? (size_t)(p - s.data) : SIZE_MAX;
 }
 
-static size_t find_last(str s, str part)
+static size_t find_last(struct eval *ev, str s, str part)
 {
+	if (!product_cost(ev, s, part))
+		return SIZE_MAX;
 	for (size_t at = part.len <= s.len ? s.len - part.len + 1 : 0; at-- > 0;)
 		if (memcmp(s.data + at, part.data, part.len) == 0)
 			return at;
@@ -138,7 +145,7 @@ METHOD(rsplit)
 		return method_split(ev, self, args);
 	str part = separator(ev, args, "sep"), s = self.string;
 	struct value back = template_list(ev, VALUE_LIST), out = template_list(ev, VALUE_LIST);
-	for (size_t at; !ev->failed && max-- > 0 && (at = find_last(s, part)) != SIZE_MAX; s.len = at)
+	for (size_t at; !ev->failed && max-- > 0 && (at = find_last(ev, s, part)) != SIZE_MAX; s.len = at)
 		template_list_add(ev, &back, slice_of(s, at + part.len, s.len));
 	template_list_add(ev, &out, slice_of(s, 0, s.len));
 	for (size_t i = ev->failed ? 0 : back.list->len; i-- > 0;)
@@ -183,7 +190,7 @@ METHOD(partition)
 METHOD(rpartition)
 {
 	str s = self.string, part = separator(ev, args, "sep");
-	size_t at = find_last(s, part);
+	size_t at = find_last(ev, s, part);
 	if (at == SIZE_MAX)
 		return three(ev, slice_of(s, 0, 0), slice_of(s, 0, 0), self);
 	return three(ev, slice_of(s, 0, at), slice_of(s, at, at + part.len), slice_of(s, at + part.len, s.len));
@@ -222,7 +229,7 @@ METHOD(removesuffix)
 
 static struct value place(str s, size_t at) { return template_int(at == SIZE_MAX ? -1 : (int64_t)unicode_count(str_sub(s, 0, at))); }
 METHOD(find) { return place(self.string, find(self.string, template_arg_text(ev, args, 0, "sub", ""), 0)); }
-METHOD(rfind) { return place(self.string, find_last(self.string, template_arg_text(ev, args, 0, "sub", ""))); }
+METHOD(rfind) { return place(self.string, find_last(ev, self.string, template_arg_text(ev, args, 0, "sub", ""))); }
 
 METHOD(count)
 {

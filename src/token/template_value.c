@@ -201,9 +201,21 @@ bool template_number(struct value v, double *out)
 	return true;
 }
 
+/* Comparing long texts costs steps too. */
+static bool compare_cost(struct eval *ev, str a) { return a.len < 256 || template_step(ev, a.len / 256); }
+
+/* False when values are nested too deep; then there is nothing to leave. */
+static bool enter(struct eval *ev)
+{
+	if (ev->depth >= LIMIT_TEMPLATE_DEPTH)
+		template_error(ev, ERR_LIMIT, "nested deeper than the limit of %d levels", LIMIT_TEMPLATE_DEPTH);
+	ev->depth += !ev->failed;
+	return !ev->failed;
+}
+
 static bool equal_lists(struct eval *ev, const struct value_list *a, const struct value_list *b)
 {
-	if (a->len != b->len || ++ev->depth > LIMIT_TEMPLATE_DEPTH)
+	if (a->len != b->len || !enter(ev))
 		return false;
 	bool same = true;
 	for (size_t i = 0; same && i < a->len && template_step(ev, 0); i++)
@@ -214,7 +226,7 @@ static bool equal_lists(struct eval *ev, const struct value_list *a, const struc
 
 static bool equal_dicts(struct eval *ev, const struct value_dict *a, const struct value_dict *b)
 {
-	if (a->len != b->len || ++ev->depth > LIMIT_TEMPLATE_DEPTH)
+	if (a->len != b->len || !enter(ev))
 		return false;
 	bool same = true;
 	for (size_t i = 0; same && i < a->len && template_step(ev, 0); i++) {
@@ -237,7 +249,7 @@ bool template_equal(struct eval *ev, struct value a, struct value b)
 		return false;
 	switch (a.kind) {
 	case VALUE_UNDEFINED: case VALUE_NONE: return true;
-	case VALUE_STRING: return str_eq(a.string, b.string);
+	case VALUE_STRING: return a.string.len == b.string.len && compare_cost(ev, a.string) && str_eq(a.string, b.string);
 	case VALUE_LIST: case VALUE_TUPLE: return a.list == b.list || equal_lists(ev, a.list, b.list);
 	case VALUE_DICT: return a.dict == b.dict || equal_dicts(ev, a.dict, b.dict);
 	case VALUE_NAMESPACE: return a.dict == b.dict;
@@ -250,21 +262,32 @@ bool template_equal(struct eval *ev, struct value a, struct value b)
 	return false;
 }
 
+static int order_lists(struct eval *ev, const struct value_list *a, const struct value_list *b)
+{
+	int order = a->len < b->len ? -1 : a->len > b->len;
+	if (!enter(ev))
+		return 0;
+	for (size_t i = 0; i < a->len && i < b->len && template_step(ev, 0); i++)
+		if (!template_equal(ev, a->items[i], b->items[i])) {
+			order = template_order(ev, a->items[i], b->items[i]);
+			break;
+		}
+	ev->depth--;
+	return order;
+}
+
 int template_order(struct eval *ev, struct value a, struct value b)
 {
 	double x, y;
 	if (template_number(a, &x) && template_number(b, &y))
 		return x < y ? -1 : x > y;
 	if (a.kind == VALUE_STRING && b.kind == VALUE_STRING) {
+		compare_cost(ev, a.string);
 		int c = str_cmp(a.string, b.string);
 		return c < 0 ? -1 : c > 0;
 	}
-	if (a.kind == b.kind && (a.kind == VALUE_LIST || a.kind == VALUE_TUPLE)) {
-		for (size_t i = 0; i < a.list->len && i < b.list->len && template_step(ev, 0); i++)
-			if (!template_equal(ev, a.list->items[i], b.list->items[i]))
-				return ++ev->depth > LIMIT_TEMPLATE_DEPTH ? 0 : template_order(ev, a.list->items[i], b.list->items[i]);
-		return a.list->len < b.list->len ? -1 : a.list->len > b.list->len;
-	}
+	if (a.kind == b.kind && (a.kind == VALUE_LIST || a.kind == VALUE_TUPLE))
+		return order_lists(ev, a.list, b.list);
 	template_error(ev, ERR_INVALID, "a %s and a %s have no order", template_kind(a), template_kind(b));
 	return 0;
 }

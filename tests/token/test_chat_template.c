@@ -153,6 +153,10 @@ START_TEST(a_template_that_does_not_end_meets_a_limit)
 		"{{ 'x' | center(999999999) }}",
 		"{{ 'x' | indent(999999999, true) }}",
 		"{{ '1'.zfill(999999999) }}",
+		"{% set s = 'a' * 9000000 %}{% for i in range(99999) %}{{ s|length }}{% endfor %}",
+		"{% set s = 'a' * 9000000 %}{% set t = 'a' * 4000000 ~ 'b' %}{{ s.rfind(t) }}",
+		"{% set s = 'a' * 9000000 %}{{ s.strip(s) }}",
+		"{% set s = ['a' * 900000] * 9999 %}{% for i in range(9999) %}{{ 'b' * 900000 in s }}{% endfor %}",
 	};
 	for (size_t i = 0; i < sizeof ENDLESS / sizeof *ENDLESS; i++)
 		ck_assert_msg(render_error(str_of(ENDLESS[i])) == ERR_LIMIT, "%s", ENDLESS[i]);
@@ -172,6 +176,12 @@ static enum err_kind nested_error(const char *open, const char *middle, const ch
 	buf_done(&source);
 	return kind;
 }
+
+START_TEST(comparing_lists_leaves_no_depth_behind)
+{
+	ck_assert_int_eq(render_error(STR("{% for i in range(2000) %}{{ [1, [2]] < [1, [3]] }}{{ [[1]] == [[1]] }}{{ {'a': [1]} == {'a': [2]} }}{% endfor %}")), ERR_NONE);
+}
+END_TEST
 
 START_TEST(deep_nesting_is_an_error_and_not_a_crash)
 {
@@ -243,6 +253,7 @@ int main(void)
 	tcase_add_test(c, constructed_templates_equal_jinja);
 	tcase_add_test(c, recorded_prompts_of_the_tiny_models_are_equal);
 	tcase_add_test(c, a_template_that_does_not_end_meets_a_limit);
+	tcase_add_test(c, comparing_lists_leaves_no_depth_behind);
 	tcase_add_test(c, deep_nesting_is_an_error_and_not_a_crash);
 	tcase_add_test(c, every_prefix_of_a_template_is_an_error_or_renders);
 	tcase_add_test(c, a_source_past_the_limit_is_refused);

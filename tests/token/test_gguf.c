@@ -44,6 +44,34 @@ START_TEST(sentencepiece_ids_equal_the_reference)
 }
 END_TEST
 
+/* As llama.cpp (llama-cpp-python 0.3) gives them: a space goes before the text after each special token too. */
+START_TEST(special_tokens_in_sentencepiece_text_are_as_in_llama_cpp)
+{
+	static const struct { const char *text; int32_t plain[8], special[8]; } CASES[] = {
+		{"a<|user|>b", {264, 4, 274}, {264, 4, 274}},
+		{"<|user|> x", {4, 500, 302}, {4, 500, 302}},
+		{"a <s> b", {264, 500, 65, 507, 67, 274}, {264, 500, 1, 500, 274}},
+		{"<s>a", {500, 65, 507, 67, 503}, {1, 264}},
+	};
+	CLEANUP(mem_freep) char *path = golden_path("token/sentencepiece.gguf");
+	struct weights *w = NULL;
+	struct tokenizer *t = NULL;
+	struct err err = ERR_INIT;
+	struct token_vec ids = {0};
+	ck_assert_msg(weights_open(&w, path, &err) == 0 && tokenizer_open(&t, w, &err) == 0, "%s", err.message);
+	for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++)
+		for (int special = 0; special < 2; special++) {
+			const int32_t *want = special ? CASES[i].special : CASES[i].plain;
+			golden_encode(t, str_of(CASES[i].text), false, special, &ids);
+			for (size_t k = 0; k < ids.len || want[k]; k++)
+				ck_assert_msg(k < ids.len && ids.data[k] == want[k], "'%s': id %zu is %d, not %d", CASES[i].text, k, k < ids.len ? ids.data[k] : -1, want[k]);
+		}
+	vec_done(&ids);
+	tokenizer_free(t);
+	weights_close(w);
+}
+END_TEST
+
 static void check_pieces(struct pretokenizer *p, str text, const json_t *want, const char *name)
 {
 	struct pieces in = {0}, spare = {0};
@@ -230,6 +258,7 @@ int main(void)
 	TCase *c = tcase_create("gguf");
 	tcase_set_timeout(c, 100);
 	tcase_add_test(c, sentencepiece_ids_equal_the_reference);
+	tcase_add_test(c, special_tokens_in_sentencepiece_text_are_as_in_llama_cpp);
 	tcase_add_test(c, named_pre_tokenizers_cut_as_the_reference);
 	tcase_add_test(c, broken_tokenizers_in_gguf_are_named);
 	suite_add_tcase(s, c);
