@@ -95,7 +95,7 @@ static int parse(struct arguments *a, int argc, char **argv, struct err *err)
 		{"skip-bad-rows", NULL, FLAG_BOOL, &t->skip_bad_rows, "count rows that cannot be read instead of stopping"},
 		{"threads", "N", FLAG_INT, &a->threads, "threads (all CPUs)", .min = 0, .max = 1024},
 	};
-	a->metrics_port = METRICS_PORT;
+	a->metrics_port = -1;
 	int rc = flags_parse(USAGE, flags, sizeof flags / sizeof flags[0], argc, argv, NULL, 0, NULL, err);
 	if (rc != 0)
 		return rc;
@@ -104,7 +104,8 @@ static int parse(struct arguments *a, int argc, char **argv, struct err *err)
 	t->data_paths = a->data.items;
 	t->n_data = a->data.len;
 	t->threads = (int)a->threads;
-	t->metrics_port = (int)a->metrics_port;
+	t->metrics_optional = a->metrics_port < 0;
+	t->metrics_port = a->metrics_port < 0 ? METRICS_PORT : (int)a->metrics_port;
 	t->stop = &stop;
 	t->out = stdout;
 	if (!t->config_path)

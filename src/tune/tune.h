@@ -24,6 +24,7 @@ struct tune_options {
 	int64_t early_stopping_patience; /* evaluations without gain before the run ends; 0: never */
 	double early_stopping_threshold; /* what counts as a gain */
 	int metrics_port;                /* 0: nothing listens */
+	bool metrics_optional;           /* a port in use is a notice, not an error (nobody asked for this port) */
 	const atomic_bool *stop;         /* set by a signal: save and return ERR_SAVED */
 	FILE *out;                       /* for people */
 };

@@ -141,12 +141,26 @@ static void set_dataset_metrics(struct tune_session *s)
 	metrics_set(m, TUNE_STEP, NULL, 0);
 }
 
+static int open_server(struct tune_session *s, struct err *err)
+{
+	const struct tune_options *o = s->options;
+	struct err fault = ERR_INIT;
+	if (tune_server_start(&s->server, o->metrics_port, &fault) == 0)
+		return 0;
+	if (!o->metrics_optional || fault.kind != ERR_BUSY) {
+		*err = fault;
+		return -1;
+	}
+	progress_say(&s->progress, "no /metrics: %s", fault.message);
+	return tune_server_start(&s->server, 0, err);
+}
+
 static int open_all(struct tune_session *s, struct tune_result *result, struct err *err)
 {
 	if (open_config(s, err) < 0 || check_method(s, err) < 0 || open_folders(s, err) < 0)
 		return -1;
 	report_ignored(s);
-	if (tune_server_start(&s->server, s->options->metrics_port, err) < 0 || tune_session_open_model(s, err) < 0 || tune_session_open_text(s, err) < 0 ||
+	if (open_server(s, err) < 0 || tune_session_open_model(s, err) < 0 || tune_session_open_text(s, err) < 0 ||
 	    tune_session_open_data(s, result, err) < 0 || open_layout(s, err) < 0 || open_schedule(s, err) < 0)
 		return -1;
 	report_dataset(s);

@@ -194,6 +194,23 @@ START_TEST(metrics_are_served_while_it_trains)
 }
 END_TEST
 
+START_TEST(metrics_port_in_use_is_an_error_only_if_it_was_asked_for)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET};
+	socklen_t len = sizeof a;
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
+	ck_assert_int_eq(listen(fd, 1), 0);
+	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&a, &len), 0);
+	world.o.metrics_port = ntohs(a.sin_port);
+	run_must_fail(ERR_BUSY, "--metrics-port");
+	world.o.metrics_optional = true;
+	run_must_work();
+	run_said("no /metrics: ");
+	close(fd);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("tune/run");
@@ -209,6 +226,7 @@ int main(void)
 	tcase_add_test(tc, adapter_can_start_from_another_and_keeps_its_configuration);
 	tcase_add_test(tc, patterns_by_layer_are_written_and_read_back);
 	tcase_add_test(tc, metrics_are_served_while_it_trains);
+	tcase_add_test(tc, metrics_port_in_use_is_an_error_only_if_it_was_asked_for);
 	suite_add_tcase(suite, tc);
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
