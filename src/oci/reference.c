@@ -171,8 +171,12 @@ int reference_parse(str text, struct reference *out, struct err *err)
 	}
 	if (check_registry(text, registry, err) < 0 || check_repository(text, rest, err) < 0)
 		return -1;
-	out->registry = registry_name(registry);
-	bool official = strcmp(out->registry, "docker.io") == 0 && str_find(rest, '/', 0) == rest.len;
+	CLEANUP(mem_freep) char *name = registry_name(registry);
+	bool official = strcmp(name, "docker.io") == 0 && str_find(rest, '/', 0) == rest.len;
+	if (official && rest.len + strlen("library/") > REPOSITORY_MAX)
+		return bad(text, err, "the repository is longer than 255 characters");
+	out->registry = name;
+	name = NULL;
 	out->repository = mem_printf("%s%.*s", official ? "library/" : "", STR_FMT(rest));
 	out->tag = tag.len ? mem_strndup(tag.data, tag.len) : digest[0] ? NULL : mem_strdup("latest");
 	out->digest = digest[0] ? mem_strdup(digest) : NULL;
