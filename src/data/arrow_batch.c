@@ -51,7 +51,8 @@ static int unpack(struct walk *w, str packed, str *out, struct err *err)
 		return 0;
 	}
 	if (len < 0 || (uint64_t)len > LIMIT_ARROW_BUFFER_BYTES)
-		return err_set(err, ERR_LIMIT, "a compressed buffer claims %lld bytes; the limit is %llu", (long long)len, (unsigned long long)LIMIT_ARROW_BUFFER_BYTES);
+		return err_set(err, ERR_LIMIT, "a compressed buffer claims %lld bytes; the limit is %llu", (long long)len,
+			       (unsigned long long)LIMIT_ARROW_BUFFER_BYTES);
 	if (len > 0 && decompress_check((enum compression)w->codec, packed, (size_t)len, err) < 0)
 		return -1;
 	char *data = mem_try_alloc(1, (size_t)len, err);
@@ -138,7 +139,8 @@ static int find_codec(struct walk *w, struct flat_table batch, struct err *err)
 	return 0;
 }
 
-int arrow_batch_load(struct arrow_batch *b, const struct arrow_field *fields, size_t n, const bool *wanted, const struct arrow_block *block, struct err *err)
+int arrow_batch_load(struct arrow_batch *b, const struct arrow_field *fields, size_t n, const bool *wanted, const struct arrow_block *block,
+		     struct err *err)
 {
 	struct walk w = {.batch = b, .head = block->head, .body = block->body};
 	w.nodes = flat_vector(&w.head, block->batch, BATCH_NODES, NODE_BYTES);
@@ -220,7 +222,8 @@ bool arrow_array_text(const struct arrow_array *a, int64_t i, str *out)
 	if (layout->views)
 		return view_text(a, i, out);
 	int64_t from, to;
-	return entry(a->offsets, i, layout->offset_bytes, &from) && entry(a->offsets, i + 1, layout->offset_bytes, &to) && slice(a->data, from, to, out);
+	return entry(a->offsets, i, layout->offset_bytes, &from) && entry(a->offsets, i + 1, layout->offset_bytes, &to) &&
+	       slice(a->data, from, to, out);
 }
 
 bool arrow_array_range(const struct arrow_array *a, int64_t i, int64_t *from, int64_t *count)

@@ -22,7 +22,8 @@ struct arrow_batch {
 };
 
 /* fields: n in depth-first order, as in a schema. The arrays borrow from the block and the fields. */
-WARN_UNUSED int arrow_batch_load(struct arrow_batch *b, const struct arrow_field *fields, size_t n, const bool *wanted, const struct arrow_block *block, struct err *err);
+WARN_UNUSED int arrow_batch_load(struct arrow_batch *b, const struct arrow_field *fields, size_t n, const bool *wanted,
+				 const struct arrow_block *block, struct err *err);
 void arrow_batch_done(struct arrow_batch *b);
 
 /* All below: false when the buffers do not hold what they should. */

@@ -42,7 +42,8 @@ static int add_batch(struct arrow_file *a, struct flat *head, struct flat_table 
 {
 	int64_t rows = flat_int(head, batch, BATCH_LENGTH, 8, 0);
 	if (rows < 0 || rows > LIMIT_DATASET_ROWS)
-		return err_set(err, ERR_LIMIT, "record batch %zu claims %lld rows; the limit is %lld", a->batches.len + 1, (long long)rows, (long long)LIMIT_DATASET_ROWS);
+		return err_set(err, ERR_LIMIT, "record batch %zu claims %lld rows; the limit is %lld", a->batches.len + 1, (long long)rows,
+			       (long long)LIMIT_DATASET_ROWS);
 	vec_push(&a->batches, (struct arrow_batch_block){{*head, batch, body}, rows, a->dictionaries.len});
 	return 0;
 }
@@ -62,7 +63,9 @@ static int add_message(struct arrow_file *a, struct flat *head, str body, size_t
 		return 0; /* tensors */
 	if (!flat_table(head, t, DICTIONARY_DATA, &batch))
 		return damaged(at, err);
-	vec_push(&a->dictionaries, (struct arrow_dictionary_block){{*head, batch, body}, flat_int(head, t, DICTIONARY_ID, 8, 0), flat_int(head, t, DICTIONARY_IS_DELTA, 1, 0) != 0});
+	vec_push(&a->dictionaries, (struct arrow_dictionary_block){{*head, batch, body},
+								   flat_int(head, t, DICTIONARY_ID, 8, 0),
+								   flat_int(head, t, DICTIONARY_IS_DELTA, 1, 0) != 0});
 	return head->bad ? damaged(at, err) : 0;
 }
 

@@ -104,7 +104,10 @@ void arrow_schema_done(struct arrow_schema *s) { vec_done(&s->fields); }
 
 static bool is_text(const struct arrow_schema *s, size_t i) { return arrow_layout(s->fields.data[i].type)->text; }
 
-static bool is_list(const struct arrow_schema *s, size_t i) { return arrow_layout(s->fields.data[i].type)->list && !s->fields.data[i].coded; }
+static bool is_list(const struct arrow_schema *s, size_t i)
+{
+	return arrow_layout(s->fields.data[i].type)->list && !s->fields.data[i].coded;
+}
 
 static size_t child(const struct arrow_schema *s, size_t group, const char *name)
 {
@@ -153,7 +156,9 @@ void arrow_schema_columns(const struct arrow_schema *s, struct columns *out)
 	for (size_t c = 0; c < s->fields.len; c = s->fields.data[c].end) {
 		struct arrow_messages messages;
 		const struct arrow_layout *layout = arrow_layout(s->fields.data[c].type);
-		enum column_kind kind = layout->text ? COLUMN_TEXT : arrow_schema_messages(s, c, &messages) ? COLUMN_MESSAGES : COLUMN_OTHER;
+		enum column_kind kind = layout->text                             ? COLUMN_TEXT
+					: arrow_schema_messages(s, c, &messages) ? COLUMN_MESSAGES
+										 : COLUMN_OTHER;
 		columns_add(out, s->fields.data[c].name, kind, layout->list ? "a list without role and content" : layout->words);
 	}
 }

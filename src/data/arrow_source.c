@@ -107,7 +107,8 @@ static int append_dictionary(struct cached_dictionary *c, const struct arrow_fie
 		str text;
 		batch->arrays[0].field = &values;
 		if (!arrow_array_text(&batch->arrays[0], i, &text))
-			return err_set(err, ERR_DATA, "dictionary %lld is damaged at entry %lld", (long long)coded->dictionary, (long long)i);
+			return err_set(err, ERR_DATA, "dictionary %lld is damaged at entry %lld", (long long)coded->dictionary,
+				       (long long)i);
 		vec_push(&c->dictionary.values, text);
 	}
 	return 0;
@@ -164,7 +165,8 @@ static int put_text(const struct arrow_array *a, int64_t i, struct buf *record, 
 	return 0;
 }
 
-static int put_message(const struct arrow_source *s, const struct arrow_array *arrays, const int64_t at[2], struct buf *record, struct err *err)
+static int put_message(const struct arrow_source *s, const struct arrow_array *arrays, const int64_t at[2], struct buf *record,
+		       struct err *err)
 {
 	const struct arrow_messages *m = &s->messages;
 	bool valid = true;
@@ -221,7 +223,8 @@ static int load_group(void *reader, size_t g, struct row_group *group, struct er
 	struct buf record = {.max = RECORD_MAX};
 	int rc = load_batch(s, g, &batch, err);
 	for (int64_t i = 0; rc == 0 && i < group->rows; i++) {
-		rc = s->binding.style == BIND_MESSAGES ? put_messages(s, batch.arrays, i, &record, err) : put_texts(s, batch.arrays, i, &record, err);
+		rc = s->binding.style == BIND_MESSAGES ? put_messages(s, batch.arrays, i, &record, err)
+						       : put_texts(s, batch.arrays, i, &record, err);
 		if (rc == 0)
 			rc = row_groups_put(&s->groups, group, &record, err);
 	}

@@ -138,7 +138,10 @@ static int bind_by_convention(const struct columns *c, struct binding *b, struct
 			return 0;
 	char names[80];
 	list_names(c, names, sizeof names);
-	return err_set(err, ERR_DATA, "no known columns (messages, prompt and completion, instruction and output, or text) among %s; name them in DatasetConfig", names);
+	return err_set(
+		err, ERR_DATA,
+		"no known columns (messages, prompt and completion, instruction and output, or text) among %s; name them in DatasetConfig",
+		names);
 }
 
 int columns_bind(const struct columns *c, const struct data_options *options, struct binding *out, struct err *err)

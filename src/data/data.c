@@ -91,9 +91,11 @@ static int add_file(struct data *d, const char *path, const struct data_options 
 	}
 	enum data_shape shape = binding_shape(&f.binding);
 	if (d->files.len && shape != d->shape)
-		rc = err_set(err, ERR_DATA, "%.80s: rows are %s, but those of %.80s are %s", file_name(&f), shape_words(shape), file_name(&d->files.data[0]), shape_words(d->shape));
+		rc = err_set(err, ERR_DATA, "%.80s: rows are %s, but those of %.80s are %s", file_name(&f), shape_words(shape),
+			     file_name(&d->files.data[0]), shape_words(d->shape));
 	else if (f.source->rows > LIMIT_DATASET_ROWS - d->rows)
-		rc = err_set(err, ERR_LIMIT, "%.80s: the dataset has more than the limit of %lld rows", file_name(&f), (long long)LIMIT_DATASET_ROWS);
+		rc = err_set(err, ERR_LIMIT, "%.80s: the dataset has more than the limit of %lld rows", file_name(&f),
+			     (long long)LIMIT_DATASET_ROWS);
 	if (rc < 0) {
 		file_done(&f);
 		return rc;
@@ -106,7 +108,8 @@ static int add_file(struct data *d, const char *path, const struct data_options 
 
 static void describe(struct data *d)
 {
-	buf_printf(&d->describe, "%zu file%s, %lld row%s", d->files.len, d->files.len == 1 ? "" : "s", (long long)d->rows, d->rows == 1 ? "" : "s");
+	buf_printf(&d->describe, "%zu file%s, %lld row%s", d->files.len, d->files.len == 1 ? "" : "s", (long long)d->rows,
+		   d->rows == 1 ? "" : "s");
 	const char *format = d->files.data[0].source->ops->format;
 	const struct binding *b = &d->files.data[0].binding;
 	buf_printf(&d->describe, ", %s, column%s", format, b->n == 1 ? "" : "s");

@@ -10,10 +10,10 @@
 #include <stdbool.h>
 
 enum data_shape {
-	DATA_MESSAGES,    /* messages: [{role, content}] */
-	DATA_COMPLETION,  /* prompt + completion */
-	DATA_TEXT         /* text only: every token is trained */
-};	/* instruction/input/output rows are given as DATA_MESSAGES: one user message (instruction, blank line, input), one assistant message */
+	DATA_MESSAGES,   /* messages: [{role, content}] */
+	DATA_COMPLETION, /* prompt + completion */
+	DATA_TEXT        /* text only: every token is trained */
+}; /* instruction/input/output rows are given as DATA_MESSAGES: one user message (instruction, blank line, input), one assistant message */
 
 struct data_options {
 	const char *context_column;   /* DatasetConfig names; NULL: find by convention */

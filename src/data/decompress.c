@@ -45,7 +45,8 @@ static bool fill_gzip(str in, char *out, size_t len)
 static bool fill_brotli(str in, char *out, size_t len)
 {
 	size_t got = len;
-	return BrotliDecoderDecompress(in.len, (const uint8_t *)in.data, &got, (uint8_t *)out) == BROTLI_DECODER_RESULT_SUCCESS && got == len;
+	return BrotliDecoderDecompress(in.len, (const uint8_t *)in.data, &got, (uint8_t *)out) == BROTLI_DECODER_RESULT_SUCCESS &&
+	       got == len;
 }
 
 static bool fill_zstd(str in, char *out, size_t len) { return ZSTD_decompress(out, len, in.data, in.len) == len; }
@@ -120,16 +121,21 @@ static uint64_t most_none(str in) { return in.len; }
 static uint64_t most_brotli(str in) { return in.len ? UINT64_MAX : 0; } /* 16 MiB of one byte take a handful */
 
 /* To add a codec: an enumerator, two functions, a row. most: how many bytes a block can give. */
-static const struct { const char *name; uint64_t (*most)(str in); bool (*fill)(str in, char *out, size_t len); } CODECS[COMPRESSION_KINDS] = {
-	[COMPRESSION_NONE] = {"uncompressed", most_none, fill_none},         [COMPRESSION_SNAPPY] = {"snappy", most_snappy, fill_snappy},
-	[COMPRESSION_GZIP] = {"gzip", most_gzip, fill_gzip},                 [COMPRESSION_BROTLI] = {"brotli", most_brotli, fill_brotli},
-	[COMPRESSION_ZSTD] = {"zstd", most_zstd, fill_zstd},                 [COMPRESSION_LZ4_BLOCK] = {"lz4", most_lz4, fill_lz4_block},
-	[COMPRESSION_LZ4_HADOOP] = {"lz4", most_lz4, fill_lz4_hadoop},      [COMPRESSION_LZ4_FRAME] = {"lz4 frame", most_lz4, fill_lz4_frame},
+static const struct {
+	const char *name;
+	uint64_t (*most)(str in);
+	bool (*fill)(str in, char *out, size_t len);
+} CODECS[COMPRESSION_KINDS] = {
+	[COMPRESSION_NONE] = {"uncompressed", most_none, fill_none},   [COMPRESSION_SNAPPY] = {"snappy", most_snappy, fill_snappy},
+	[COMPRESSION_GZIP] = {"gzip", most_gzip, fill_gzip},           [COMPRESSION_BROTLI] = {"brotli", most_brotli, fill_brotli},
+	[COMPRESSION_ZSTD] = {"zstd", most_zstd, fill_zstd},           [COMPRESSION_LZ4_BLOCK] = {"lz4", most_lz4, fill_lz4_block},
+	[COMPRESSION_LZ4_HADOOP] = {"lz4", most_lz4, fill_lz4_hadoop}, [COMPRESSION_LZ4_FRAME] = {"lz4 frame", most_lz4, fill_lz4_frame},
 };
 
 static int damaged(enum compression kind, str in, size_t len, struct err *err)
 {
-	return err_set(err, ERR_DATA, "a %s block of %zu bytes is damaged: it does not give the %zu bytes announced", CODECS[kind].name, in.len, len);
+	return err_set(err, ERR_DATA, "a %s block of %zu bytes is damaged: it does not give the %zu bytes announced", CODECS[kind].name,
+		       in.len, len);
 }
 
 int decompress_check(enum compression kind, str in, size_t len, struct err *err)

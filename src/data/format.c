@@ -98,6 +98,7 @@ const struct source_ops *format_detect(const char *path, str bytes, const char *
 	if (!ops)
 		ops = by_text(bytes);
 	if (!ops)
-		err_set(err, ERR_DATA, "%s: parquet, Arrow, JSON, JSON Lines and CSV are read; dataset_extension forces one", bytes.len ? "is of no known format" : "is empty");
+		err_set(err, ERR_DATA, "%s: parquet, Arrow, JSON, JSON Lines and CSV are read; dataset_extension forces one",
+			bytes.len ? "is of no known format" : "is empty");
 	return ops;
 }

@@ -9,8 +9,9 @@
 #define ROW(id, kind, type, member) {id, kind, offsetof(struct type, member), NULL}
 
 static const struct thrift_field NODE_FIELDS[] = {
-	ROW(1, THRIFT_I32, parquet_node, type),       ROW(2, THRIFT_I32, parquet_node, type_length), ROW(3, THRIFT_I32, parquet_node, repetition),
-	ROW(4, THRIFT_STR, parquet_node, name),       ROW(5, THRIFT_I32, parquet_node, children),    ROW(6, THRIFT_I32, parquet_node, converted),
+	ROW(1, THRIFT_I32, parquet_node, type),       ROW(2, THRIFT_I32, parquet_node, type_length),
+	ROW(3, THRIFT_I32, parquet_node, repetition), ROW(4, THRIFT_STR, parquet_node, name),
+	ROW(5, THRIFT_I32, parquet_node, children),   ROW(6, THRIFT_I32, parquet_node, converted),
 	ROW(10, THRIFT_UNION, parquet_node, logical),
 };
 static const struct thrift_table NODE = THRIFT_TABLE(NODE_FIELDS);
@@ -113,14 +114,16 @@ static int read_groups(struct parquet_meta *m, const char *file, str groups, str
 		struct parquet_group g = {0};
 		thrift_struct(&t, &GROUP, &g);
 		if (g.rows < 0 || g.rows > LIMIT_DATASET_ROWS - rows)
-			return err_set(err, ERR_LIMIT, "row group %zu claims %lld rows; the limit is %lld in all", i, (long long)g.rows, (long long)LIMIT_DATASET_ROWS);
+			return err_set(err, ERR_LIMIT, "row group %zu claims %lld rows; the limit is %lld in all", i, (long long)g.rows,
+				       (long long)LIMIT_DATASET_ROWS);
 		rows += g.rows;
 		vec_push(&m->groups, g);
 	}
 	if (t.bad)
 		return damaged(&t, file, err);
 	if (rows != m->rows)
-		return err_set(err, ERR_DATA, "the parquet footer says %lld rows, its row groups %lld", (long long)m->rows, (long long)rows);
+		return err_set(err, ERR_DATA, "the parquet footer says %lld rows, its row groups %lld", (long long)m->rows,
+			       (long long)rows);
 	return 0;
 }
 

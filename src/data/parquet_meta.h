@@ -41,4 +41,5 @@ struct parquet_meta {
 WARN_UNUSED int parquet_meta_read(struct parquet_meta *m, str file, struct err *err);
 void parquet_meta_done(struct parquet_meta *m);
 /* Chunks of the given leaf columns (ascending or not) in group g. */
-WARN_UNUSED int parquet_meta_chunks(const struct parquet_meta *m, size_t g, const int *leaves, size_t n, struct parquet_chunk *out, struct err *err);
+WARN_UNUSED int parquet_meta_chunks(const struct parquet_meta *m, size_t g, const int *leaves, size_t n, struct parquet_chunk *out,
+				    struct err *err);

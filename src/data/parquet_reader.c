@@ -23,13 +23,14 @@ struct page_head {
 
 #define ROW(id, kind, type, member) {id, kind, offsetof(struct type, member), NULL}
 static const struct thrift_field DATA_FIELDS[] = {ROW(1, THRIFT_I32, data_head, values), ROW(2, THRIFT_I32, data_head, encoding),
-						   ROW(3, THRIFT_I32, data_head, def_encoding), ROW(4, THRIFT_I32, data_head, rep_encoding)};
+						  ROW(3, THRIFT_I32, data_head, def_encoding), ROW(4, THRIFT_I32, data_head, rep_encoding)};
 static const struct thrift_table DATA = THRIFT_TABLE(DATA_FIELDS);
-static const struct thrift_field DICTIONARY_FIELDS[] = {ROW(1, THRIFT_I32, dictionary_head, values), ROW(2, THRIFT_I32, dictionary_head, encoding)};
+static const struct thrift_field DICTIONARY_FIELDS[] = {ROW(1, THRIFT_I32, dictionary_head, values),
+							ROW(2, THRIFT_I32, dictionary_head, encoding)};
 static const struct thrift_table DICTIONARY = THRIFT_TABLE(DICTIONARY_FIELDS);
-static const struct thrift_field DATA_V2_FIELDS[] = {ROW(1, THRIFT_I32, data_head_v2, values), ROW(4, THRIFT_I32, data_head_v2, encoding),
-						     ROW(5, THRIFT_I32, data_head_v2, def_bytes), ROW(6, THRIFT_I32, data_head_v2, rep_bytes),
-						     ROW(7, THRIFT_BOOL, data_head_v2, compressed)};
+static const struct thrift_field DATA_V2_FIELDS[] = {
+	ROW(1, THRIFT_I32, data_head_v2, values), ROW(4, THRIFT_I32, data_head_v2, encoding), ROW(5, THRIFT_I32, data_head_v2, def_bytes),
+	ROW(6, THRIFT_I32, data_head_v2, rep_bytes), ROW(7, THRIFT_BOOL, data_head_v2, compressed)};
 static const struct thrift_table DATA_V2 = THRIFT_TABLE(DATA_V2_FIELDS);
 static const struct thrift_field PAGE_FIELDS[] = {
 	ROW(1, THRIFT_I32, page_head, type),
@@ -53,7 +54,8 @@ static int find_codec(int32_t codec, int *out, struct err *err)
 {
 	bool known = codec >= 0 && (size_t)codec < sizeof CODECS / sizeof CODECS[0];
 	if (!known || CODECS[codec].kind < 0)
-		return err_set(err, ERR_DATA, "pages are compressed with %s (codec %d), which is not read: write the file with zstd or snappy",
+		return err_set(err, ERR_DATA,
+			       "pages are compressed with %s (codec %d), which is not read: write the file with zstd or snappy",
 			       known ? CODECS[codec].name : "an unknown codec", codec);
 	*out = CODECS[codec].kind;
 	return 0;
@@ -69,7 +71,8 @@ int parquet_reader_start(struct parquet_reader *r, str file, const struct parque
 		return err_set(err, ERR_DATA, "the column chunk's type differs from the schema");
 	if (find_codec(chunk->meta.codec, &r->codec, err) < 0)
 		return -1;
-	int64_t at = chunk->meta.dictionary_at > 0 && chunk->meta.dictionary_at < chunk->meta.data_at ? chunk->meta.dictionary_at : chunk->meta.data_at;
+	int64_t at = chunk->meta.dictionary_at > 0 && chunk->meta.dictionary_at < chunk->meta.data_at ? chunk->meta.dictionary_at
+												      : chunk->meta.data_at;
 	if (at < 4 || (uint64_t)at > file.len)
 		return err_set(err, ERR_DATA, "the column chunk begins at byte %lld, outside the file's data", (long long)at);
 	r->file = file;
@@ -82,7 +85,8 @@ int parquet_reader_start(struct parquet_reader *r, str file, const struct parque
 }
 
 /* The page's bytes decompressed into *block, or where they lie when they are not compressed. */
-static int unpack(struct parquet_reader *r, enum compression kind, str packed, int64_t size, struct parquet_block *block, str *out, struct err *err)
+static int unpack(struct parquet_reader *r, enum compression kind, str packed, int64_t size, struct parquet_block *block, str *out,
+		  struct err *err)
 {
 	if (size < 0 || (uint64_t)size > LIMIT_PARQUET_PAGE_BYTES)
 		return err_set(err, ERR_LIMIT, "a page claims %lld bytes; the limit is %zu", (long long)size, LIMIT_PARQUET_PAGE_BYTES);
@@ -163,7 +167,8 @@ static int start_values(struct parquet_reader *r, int encoding, str bytes, int32
 	if (values < 0)
 		return err_set(err, ERR_DATA, "a page announces %d values", values);
 	r->page_left = values;
-	return parquet_values_start(&r->values, encoding, bytes, fixed_bytes(r), (uint64_t)values, r->has_dictionary ? &r->dictionary : NULL, err);
+	return parquet_values_start(&r->values, encoding, bytes, fixed_bytes(r), (uint64_t)values,
+				    r->has_dictionary ? &r->dictionary : NULL, err);
 }
 
 static int read_data(struct parquet_reader *r, const struct page_head *head, str packed, struct err *err)

@@ -21,7 +21,8 @@ struct parquet_reader {
 	uint32_t rep, def;           /* of the entry peeked at */
 };
 
-WARN_UNUSED int parquet_reader_start(struct parquet_reader *r, str file, const struct parquet_chunk *chunk, struct parquet_leaf leaf, struct err *err);
+WARN_UNUSED int parquet_reader_start(struct parquet_reader *r, str file, const struct parquet_chunk *chunk, struct parquet_leaf leaf,
+				     struct err *err);
 /* Levels of the next entry into rep and def. 0; 1 at the end of the chunk; -1. */
 WARN_UNUSED int parquet_reader_peek(struct parquet_reader *r, struct err *err);
 /* Takes the entry that was peeked at. *out has data NULL when the value is null (def below max_def). */

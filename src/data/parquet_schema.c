@@ -64,7 +64,8 @@ static bool find_messages(const struct parquet_meta *m, const struct parquet_nod
 
 static const char *type_words(const struct parquet_node *n)
 {
-	static const char *const WORDS[] = {"boolean", "int32", "int64", "int96", "float", "double", "binary of another kind", "fixed-size binary of another kind"};
+	static const char *const WORDS[] = {
+		"boolean", "int32", "int64", "int96", "float", "double", "binary of another kind", "fixed-size binary of another kind"};
 	if (n->repetition == PARQUET_REPEATED)
 		return "a list without role and content";
 	if (n->leaf < 0)

@@ -137,7 +137,8 @@ static int put_messages(struct parquet_reader *readers, struct buf *record, stru
 }
 
 /* One cell per name of the binding, in its order. */
-static int put_texts(const struct parquet_source *s, struct parquet_reader *readers, struct buf *record, const char **column, struct err *err)
+static int put_texts(const struct parquet_source *s, struct parquet_reader *readers, struct buf *record, const char **column,
+		     struct err *err)
 {
 	for (size_t i = 0, leaf = 0; i < s->binding.n; i++) {
 		if (!s->binding.names[i][0]) {

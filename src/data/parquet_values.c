@@ -155,7 +155,8 @@ int parquet_dictionary_read(struct parquet_dictionary *d, str bytes, size_t fixe
 	for (int64_t i = 0; i < count; i++) {
 		str value;
 		if (!take_plain(&bytes, fixed_bytes, &value))
-			return err_set(err, ERR_DATA, "the dictionary page is damaged at entry %lld of %lld", (long long)i, (long long)count);
+			return err_set(err, ERR_DATA, "the dictionary page is damaged at entry %lld of %lld", (long long)i,
+				       (long long)count);
 		vec_push(&d->values, value);
 	}
 	return 0;

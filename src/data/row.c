@@ -93,7 +93,8 @@ static int read_messages(str rest, struct data_row *row, struct err *err)
 	if (cell.kind == CELL_NULL || cell.kind == CELL_MISSING)
 		return err_set(err, ERR_DATA, "the list of messages is %s", cell.kind == CELL_NULL ? "null" : "missing");
 	if (cell.kind != CELL_LIST)
-		return err_set(err, ERR_DATA, "is %.*s, a list of {role, content} is needed", STR_FMT(cell.kind == CELL_WRONG ? cell.text : STR("text")));
+		return err_set(err, ERR_DATA, "is %.*s, a list of {role, content} is needed",
+			       STR_FMT(cell.kind == CELL_WRONG ? cell.text : STR("text")));
 	CLEANUP(json_decrefp) json_t *list = json_array();
 	while (record_next(&rest, &cell))
 		if (read_message(&rest, cell, list, err) < 0)

@@ -7,7 +7,8 @@
 int row_groups_add(struct row_groups *r, int64_t rows, struct err *err)
 {
 	if (rows < 0 || rows > LIMIT_DATASET_ROWS - r->rows)
-		return err_set(err, ERR_LIMIT, "row group %zu claims %lld rows; the limit is %lld in all", r->list.len, (long long)rows, (long long)LIMIT_DATASET_ROWS);
+		return err_set(err, ERR_LIMIT, "row group %zu claims %lld rows; the limit is %lld in all", r->list.len, (long long)rows,
+			       (long long)LIMIT_DATASET_ROWS);
 	vec_push(&r->list, (struct row_group){.first_row = r->rows, .rows = rows});
 	r->rows += rows;
 	return 0;

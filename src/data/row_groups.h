@@ -23,5 +23,6 @@ typedef int row_groups_load(void *reader, size_t g, struct row_group *group, str
 WARN_UNUSED int row_groups_add(struct row_groups *r, int64_t rows, struct err *err);
 /* Stores one row; an overflown record is kept as too long. The buffer is cleared. */
 WARN_UNUSED int row_groups_put(struct row_groups *r, struct row_group *group, struct buf *record, struct err *err);
-WARN_UNUSED int row_groups_read(struct row_groups *r, int64_t row, row_groups_load *load, void *reader, struct buf *record, struct err *err);
+WARN_UNUSED int row_groups_read(struct row_groups *r, int64_t row, row_groups_load *load, void *reader, struct buf *record,
+				struct err *err);
 void row_groups_done(struct row_groups *r);

@@ -37,7 +37,8 @@ static int open_file(struct row_store *s, struct err *err)
 	CLEANUP(mem_freep) char *name = mem_printf("%s/kaito-rows-XXXXXX", temporary_folder());
 	s->fd = mkostemp(name, O_CLOEXEC);
 	if (s->fd < 0)
-		return err_set_errno(err, ERR_IO, errno, "cannot create a temporary file in '%s' (TMPDIR names another folder)", temporary_folder());
+		return err_set_errno(err, ERR_IO, errno, "cannot create a temporary file in '%s' (TMPDIR names another folder)",
+				     temporary_folder());
 	unlink(name);
 	s->tail = mem_alloc(TAIL_BYTES);
 	return 0;
@@ -50,7 +51,8 @@ static int write_file(struct row_store *s, const char *data, size_t len, struct 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
-			return err_set_errno(err, ERR_IO, n < 0 ? errno : ENOSPC, "cannot keep decoded rows in '%s' (TMPDIR names another folder)", temporary_folder());
+			return err_set_errno(err, ERR_IO, n < 0 ? errno : ENOSPC,
+					     "cannot keep decoded rows in '%s' (TMPDIR names another folder)", temporary_folder());
 		done += (size_t)n;
 	}
 	s->file_bytes += len;
@@ -83,7 +85,8 @@ int row_store_put(struct row_store *s, str record, uint64_t *at, struct err *err
 	size_t padded = (record.len + 7) / 8 * 8;
 	uint64_t address = s->memory_used;
 	if (padded > s->max_bytes - row_store_bytes(s))
-		return err_set(err, ERR_LIMIT, "the dataset's decoded rows are larger than the limit of %llu bytes", (unsigned long long)s->max_bytes);
+		return err_set(err, ERR_LIMIT, "the dataset's decoded rows are larger than the limit of %llu bytes",
+			       (unsigned long long)s->max_bytes);
 	if (s->fd < 0 && padded <= s->memory_bytes - s->memory_used) {
 		if (!s->memory)
 			s->memory = mem_map_pages(s->memory_bytes, err);
@@ -106,7 +109,8 @@ static int read_file(const struct row_store *s, uint64_t from, size_t len, struc
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
-			return err_set_errno(err, ERR_IO, n < 0 ? errno : EIO, "cannot read decoded rows back from '%s'", temporary_folder());
+			return err_set_errno(err, ERR_IO, n < 0 ? errno : EIO, "cannot read decoded rows back from '%s'",
+					     temporary_folder());
 		done += (size_t)n;
 	}
 	out->len += to ? len : 0;

@@ -74,7 +74,14 @@ static inline void is_nulls(const char *path)
 	ck_assert_int_eq(json_parse_file(&rows, expected_path, &err), 0);
 	struct data *d = open_path(path);
 	ck_assert_int_eq(data_rows(d), (int64_t)json_array_size(rows));
-	static const char *const WHY[] = {NULL, "the list of messages is null", "the list of messages is empty", "message 1", "message 1: content is null", "message 1: role is null", "message 2", NULL};
+	static const char *const WHY[] = {NULL,
+					  "the list of messages is null",
+					  "the list of messages is empty",
+					  "message 1",
+					  "message 1: content is null",
+					  "message 1: role is null",
+					  "message 2",
+					  NULL};
 	for (int64_t i = 0; i < data_rows(d); i++) {
 		if (WHY[i]) {
 			row_fails(d, i, WHY[i]);

@@ -63,7 +63,7 @@ int main(void)
 	Suite *suite = suite_create("data/arrow");
 	TCase *tc = tcase_create("arrow");
 	tcase_add_checked_fixture(tc, fixture_setup, fixture_done);
-	tcase_set_timeout(tc, 60);
+	tcase_set_timeout(tc, 110);
 	tcase_add_test(tc, messages_are_the_same_from_every_writer);
 	tcase_add_test(tc, flat_columns_and_dictionaries_are_the_same);
 	tcase_add_test(tc, nulls_at_every_level_are_named);

@@ -196,7 +196,10 @@ static size_t put_table(struct buf *b, const uint8_t *slots, size_t n)
 }
 
 /* Table positions are those of the head behind the vtable. */
-static void point_table(struct buf *b, size_t at, size_t slots) { memcpy(b->data + at, &(uint32_t){(uint32_t)(b->len + 4 + 2 * slots - at)}, 4); }
+static void point_table(struct buf *b, size_t at, size_t slots)
+{
+	memcpy(b->data + at, &(uint32_t){(uint32_t)(b->len + 4 + 2 * slots - at)}, 4);
+}
 
 static const uint8_t FIELD_SLOTS[] = {0, 0, 1, 4, 0, 4}; /* type kind, type, children */
 
@@ -300,7 +303,7 @@ int main(void)
 	Suite *suite = suite_create("data/limits");
 	TCase *tc = tcase_create("limits");
 	tcase_add_checked_fixture(tc, fixture_setup, fixture_done);
-	tcase_set_timeout(tc, 60);
+	tcase_set_timeout(tc, 110);
 	tcase_add_test(tc, parquet_columns_are_bounded);
 	tcase_add_test(tc, parquet_nesting_is_bounded);
 	tcase_add_test(tc, rows_are_bounded);

@@ -7,7 +7,10 @@ static bool is_parquet(const char *name)
 	return str_ends(s, STR(".parquet")) || str_starts(s, STR("train-"));
 }
 
-static bool is_good_flat(const char *name) { return strncmp(name, "bad-", 4) != 0 && strncmp(name, "list-", 5) != 0 && strncmp(name, "fixed-", 6) != 0; }
+static bool is_good_flat(const char *name)
+{
+	return strncmp(name, "bad-", 4) != 0 && strncmp(name, "list-", 5) != 0 && strncmp(name, "fixed-", 6) != 0;
+}
 static bool is_list(const char *name) { return strncmp(name, "list-", 5) == 0; }
 
 START_TEST(messages_are_the_same_from_every_writer) { ck_assert_int_ge(each_golden("messages", is_parquet, is_messages), 50); }
@@ -32,7 +35,8 @@ static void is_list_of_flat(const char *path)
 		struct data_row have = {0}, want = {0};
 		ck_assert_msg(data_read(d, i, &have, &err) == 0, "%s", err.message);
 		ck_assert_int_eq(data_read(expected, i, &want, &err), 0);
-		json_t *messages = json_pack("[{s:s, s:s}, {s:s, s:s}]", "role", "user", "content", buf_str(&want.prompt).data, "role", "assistant", "content", buf_str(&want.text).data);
+		json_t *messages = json_pack("[{s:s, s:s}, {s:s, s:s}]", "role", "user", "content", buf_str(&want.prompt).data, "role",
+					     "assistant", "content", buf_str(&want.text).data);
 		ck_assert(json_equal(messages, have.messages));
 		json_decref(messages);
 		data_row_done(&have);
@@ -138,7 +142,7 @@ int main(void)
 	Suite *suite = suite_create("data/parquet");
 	TCase *tc = tcase_create("parquet");
 	tcase_add_checked_fixture(tc, fixture_setup, fixture_done);
-	tcase_set_timeout(tc, 60);
+	tcase_set_timeout(tc, 110);
 	tcase_add_test(tc, messages_are_the_same_from_every_writer);
 	tcase_add_test(tc, flat_columns_are_the_same_from_every_writer);
 	tcase_add_test(tc, nulls_at_every_level_are_named);

@@ -116,7 +116,7 @@ int main(void)
 	Suite *suite = suite_create("data/row_store");
 	TCase *tc = tcase_create("row_store");
 	tcase_add_checked_fixture(tc, fixture_setup, fixture_done);
-	tcase_set_timeout(tc, 60);
+	tcase_set_timeout(tc, 110);
 	tcase_add_test(tc, records_stay_where_they_are_put);
 	tcase_add_test(tc, past_the_memory_budget_records_go_to_an_unlinked_file);
 	tcase_add_test(tc, records_larger_than_the_tail_are_written_through);

@@ -2,15 +2,17 @@
 #include "fixture.h"
 
 #include "base/limits.h"
+#include "data/record.h"
 
 static void put(const char *name, const char *text) { fixture_write(name, text, strlen(text)); }
 
 START_TEST(json_lines_rows_are_read_in_any_order)
 {
-	put("a.jsonl", "{\"messages\":[{\"role\":\"user\",\"content\":\"hi\"},{\"role\":\"assistant\",\"content\":\"ho\",\"extra\":1}],\"id\":7}\n"
-		       "\n"
-		       "{\"messages\":[{\"role\":\"user\",\"content\":\"\\u00e9\\n\"}]}\r\n"
-		       "{\"messages\":[{\"content\":\"\",\"role\":\"system\"}]}");
+	put("a.jsonl",
+	    "{\"messages\":[{\"role\":\"user\",\"content\":\"hi\"},{\"role\":\"assistant\",\"content\":\"ho\",\"extra\":1}],\"id\":7}\n"
+	    "\n"
+	    "{\"messages\":[{\"role\":\"user\",\"content\":\"\\u00e9\\n\"}]}\r\n"
+	    "{\"messages\":[{\"content\":\"\",\"role\":\"system\"}]}");
 	struct data *d = fixture_open("a.jsonl");
 	ck_assert_int_eq(data_rows(d), 3);
 	ck_assert_int_eq(data_shape(d), DATA_MESSAGES);
@@ -47,18 +49,26 @@ END_TEST
 
 START_TEST(every_convention_finds_its_columns)
 {
-	static const struct { const char *row, *words; } CASES[] = {
-		{"{\"conversations\":[{\"from\":\"human\",\"value\":\"q\"},{\"from\":\"gpt\",\"value\":\"a\"},{\"from\":\"tool\",\"value\":\"t\"}]}",
-		 "[{\"role\":\"user\",\"content\":\"q\"},{\"role\":\"assistant\",\"content\":\"a\"},{\"role\":\"tool\",\"content\":\"t\"}]"},
+	static const struct { const char *row, *words;
+	} CASES[] = {
+		{"{\"conversations\":[{\"from\":\"human\",\"value\":\"q\"},{\"from\":\"gpt\",\"value\":\"a\"},{\"from\":\"tool\",\"value\":"
+		 "\"t\"}]}",
+		 "[{\"role\":\"user\",\"content\":\"q\"},{\"role\":\"assistant\",\"content\":\"a\"},{\"role\":\"tool\",\"content\":\"t\"}"
+		 "]"},
 		{"{\"prompt\":\"p\",\"completion\":\"c\"}", "p -> c"},
 		{"{\"prompt\":\"p\",\"response\":\"c\"}", "p -> c"},
 		{"{\"question\":\"p\",\"answer\":\"c\"}", "p -> c"},
 		{"{\"input\":\"p\",\"output\":\"c\"}", "p -> c"},
-		{"{\"instruction\":\"i\",\"input\":\"n\",\"output\":\"o\"}", "[{\"role\":\"user\",\"content\":\"i\\n\\nn\"},{\"role\":\"assistant\",\"content\":\"o\"}]"},
-		{"{\"instruction\":\"i\",\"input\":\"\",\"output\":\"o\"}", "[{\"role\":\"user\",\"content\":\"i\"},{\"role\":\"assistant\",\"content\":\"o\"}]"},
-		{"{\"instruction\":\"i\",\"input\":null,\"output\":\"o\"}", "[{\"role\":\"user\",\"content\":\"i\"},{\"role\":\"assistant\",\"content\":\"o\"}]"},
-		{"{\"instruction\":\"i\",\"output\":\"o\"}", "[{\"role\":\"user\",\"content\":\"i\"},{\"role\":\"assistant\",\"content\":\"o\"}]"},
-		{"{\"instruction\":\"i\",\"context\":\"n\",\"response\":\"o\",\"category\":\"x\"}", "[{\"role\":\"user\",\"content\":\"i\\n\\nn\"},{\"role\":\"assistant\",\"content\":\"o\"}]"},
+		{"{\"instruction\":\"i\",\"input\":\"n\",\"output\":\"o\"}",
+		 "[{\"role\":\"user\",\"content\":\"i\\n\\nn\"},{\"role\":\"assistant\",\"content\":\"o\"}]"},
+		{"{\"instruction\":\"i\",\"input\":\"\",\"output\":\"o\"}",
+		 "[{\"role\":\"user\",\"content\":\"i\"},{\"role\":\"assistant\",\"content\":\"o\"}]"},
+		{"{\"instruction\":\"i\",\"input\":null,\"output\":\"o\"}",
+		 "[{\"role\":\"user\",\"content\":\"i\"},{\"role\":\"assistant\",\"content\":\"o\"}]"},
+		{"{\"instruction\":\"i\",\"output\":\"o\"}",
+		 "[{\"role\":\"user\",\"content\":\"i\"},{\"role\":\"assistant\",\"content\":\"o\"}]"},
+		{"{\"instruction\":\"i\",\"context\":\"n\",\"response\":\"o\",\"category\":\"x\"}",
+		 "[{\"role\":\"user\",\"content\":\"i\\n\\nn\"},{\"role\":\"assistant\",\"content\":\"o\"}]"},
 		{"{\"messages\":\"[{\\\"role\\\":\\\"user\\\",\\\"content\\\":\\\"x\\\"}]\"}", "[{\"role\":\"user\",\"content\":\"x\"}]"},
 		{"{\"text\":\"t\",\"prompt\":1}", "t"},
 	};
@@ -73,7 +83,8 @@ END_TEST
 
 START_TEST(configured_columns_win_and_are_checked)
 {
-	put("c.jsonl", "{\"text\":\"t\",\"q\":\"Q\",\"a\":\"A\",\"n\":1,\"chat\":[{\"role\":\"user\",\"content\":\"x\"}],\"messages\":[{\"role\":\"user\",\"content\":\"m\"}]}\n");
+	put("c.jsonl", "{\"text\":\"t\",\"q\":\"Q\",\"a\":\"A\",\"n\":1,\"chat\":[{\"role\":\"user\",\"content\":\"x\"}],\"messages\":[{"
+		       "\"role\":\"user\",\"content\":\"m\"}]}\n");
 	static const struct { struct data_options options; const char *words, *error; } CASES[] = {
 		{{.context_column = "q", .response_column = "a"}, "Q -> A", NULL},
 		{{.context_column = "q", .response_column = "text"}, "Q -> t", NULL},
@@ -212,8 +223,8 @@ START_TEST(a_row_may_be_as_long_as_the_limit_and_no_longer)
 	}
 	struct buf csv = {0};
 	buf_puts(&csv, "text,x\n");
-	memset(buf_reserve(&csv, 3 * LIMIT_DATASET_ROW_BYTES), 'x', 3 * LIMIT_DATASET_ROW_BYTES);
-	csv.len += 3 * LIMIT_DATASET_ROW_BYTES;
+	memset(buf_reserve(&csv, RECORD_MAX + 1), 'x', RECORD_MAX + 1);
+	csv.len += RECORD_MAX + 1;
 	buf_puts(&csv, ",1\nok,2\n");
 	fixture_write("long.csv", csv.data, csv.len);
 	buf_done(&csv);
@@ -422,7 +433,7 @@ int main(void)
 	Suite *suite = suite_create("data/text");
 	TCase *tc = tcase_create("text");
 	tcase_add_checked_fixture(tc, fixture_setup, fixture_done);
-	tcase_set_timeout(tc, 60);
+	tcase_set_timeout(tc, 110);
 	tcase_add_test(tc, json_lines_rows_are_read_in_any_order);
 	tcase_add_test(tc, json_is_an_array_a_data_object_one_row_or_lines_by_its_content);
 	tcase_add_test(tc, every_convention_finds_its_columns);
