@@ -67,7 +67,7 @@ static void add_branch(struct walk *k, const struct step *s, const struct lora *
 	if (w == NULL || w->rank == 0)
 		return;
 	lora_down(lora->type, k->input.x + row * m->cols, m->cols, rows, w->a, m->cols, w->rank, k->lane->low_rank);
-	lora_up(lora->type, k->lane->low_rank, rows, w->rank, w->bt, m->rows, from, to, w->scale, y, ld);
+	lora_up(lora->type, k->lane->low_rank, rows, w->rank, w->b, from, to, w->scale, y, ld);
 }
 
 /* Walks the runs of rows with the same adapter inside rows [row_from, row_to). */

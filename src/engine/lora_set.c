@@ -5,18 +5,13 @@
 
 static void convert(struct lora_weights *w, const struct lora_pair *p, float strength, enum lora_type type)
 {
-	int64_t a = (int64_t)p->rank * p->k, b = (int64_t)p->rank * p->n;
 	*w = (struct lora_weights){.rank = p->rank, .scale = p->scale * strength};
 	if (p->rank == 0)
 		return;
-	w->a = mem_array((size_t)a, lora_element_bytes(type));
-	w->bt = mem_array((size_t)b, lora_element_bytes(type));
-	lora_store(type, p->a, a, w->a);
-	float *bt CLEANUP(mem_freep) = mem_array((size_t)b, sizeof *bt);
-	for (int64_t n = 0; n < p->n; n++)
-		for (int64_t r = 0; r < p->rank; r++)
-			bt[r * p->n + n] = p->b[n * p->rank + r];
-	lora_store(type, bt, b, w->bt);
+	w->a = mem_alloc(lora_a_bytes(type, p->k, p->rank));
+	w->b = mem_alloc(lora_b_bytes(type, p->n, p->rank));
+	lora_store_a(type, p->a, p->k, p->rank, w->a);
+	lora_store_b(type, p->b, p->n, p->rank, w->b);
 }
 
 struct lora *lora_new(const struct adapter *a, float strength, enum lora_type type)
@@ -46,7 +41,7 @@ void lora_free(struct lora *l)
 		return;
 	for (int32_t i = 0; i < l->layers * LIN_COUNT; i++) {
 		free(l->weights[i].a);
-		free(l->weights[i].bt);
+		free(l->weights[i].b);
 	}
 	free(l->weights);
 	free(l);

@@ -1,10 +1,10 @@
-/* lora_set.h: an adapter in the form the forward pass uses: B transposed, so that both products run along rows, and stored as f16 for
- * speed unless exact arithmetic is asked for. Immutable. */
+/* lora_set.h: an adapter in the form the forward pass uses (ops/lora_rows.h), as f16 for speed unless exact arithmetic is asked
+ * for. Immutable. */
 #pragma once
 #include "model/adapter.h"
 #include "ops/lora_rows.h"
 
-struct lora_weights { int32_t rank; float scale; void *a, *bt; }; /* a [rank, K], bt [rank, N] */
+struct lora_weights { int32_t rank; float scale; void *a, *b; };
 struct lora { enum lora_type type; struct lora_weights *weights; int32_t layers; };
 
 WARN_UNUSED int lora_open(struct lora **out, const struct model *m, const char *folder, float strength, enum lora_type type, struct err *err);

@@ -20,12 +20,28 @@ static const struct lora_kernels *kernels(void)
 	return &lora_kernels_base;
 }
 
-void lora_store(enum lora_type type, const float *x, int64_t n, void *out)
+static void store(enum lora_type type, const float *x, int64_t n, void *out)
 {
 	if (type == LORA_F16)
 		kernels()->store(x, n, out);
 	else
 		memcpy(out, x, (size_t)n * sizeof *x);
+}
+
+void lora_store_a(enum lora_type type, const float *a, int64_t k, int32_t rank, void *out)
+{
+	store(type, a, k * rank, out);
+}
+
+void lora_store_b(enum lora_type type, const float *b, int64_t n, int32_t rank, void *out)
+{
+	for (int64_t block = 0; block < n; block += LORA_BLOCK)
+		for (int32_t r = 0; r < rank; r++) {
+			float lanes[LORA_BLOCK] = {0};
+			for (int64_t j = block; j < n && j < block + LORA_BLOCK; j++)
+				lanes[j - block] = b[j * rank + r];
+			store(type, lanes, LORA_BLOCK, (char *)out + (size_t)(block * rank + r * LORA_BLOCK) * lora_element_bytes(type));
+		}
 }
 
 void lora_down(enum lora_type type, const float *x, int64_t ldx, int64_t rows, const void *a, int64_t k, int32_t rank, float *u)
@@ -34,8 +50,8 @@ void lora_down(enum lora_type type, const float *x, int64_t ldx, int64_t rows, c
 		kernels()->down(type, rows - t < 4 ? (int)(rows - t) : 4, x + t * ldx, ldx, a, k, rank, u + t * rank);
 }
 
-void lora_up(enum lora_type type, const float *u, int64_t rows, int32_t rank, const void *bt, int64_t n, int64_t from, int64_t to, float scale, float *y, int64_t ldy)
+void lora_up(enum lora_type type, const float *u, int64_t rows, int32_t rank, const void *b, int64_t from, int64_t to, float scale, float *y, int64_t ldy)
 {
 	for (int64_t t = 0; t < rows; t += 4)
-		kernels()->up(type, rows - t < 4 ? (int)(rows - t) : 4, u + t * rank, rank, bt, n, from, to, scale, y + t * ldy, ldy);
+		kernels()->up(type, rows - t < 4 ? (int)(rows - t) : 4, u + t * rank, rank, b, from, to, scale, y + t * ldy, ldy);
 }

@@ -28,33 +28,44 @@ INLINE vf weight_part(enum lora_type type, const void *base, int64_t i, int64_t 
 	return simd_load_half(lanes);
 }
 
-INLINE void down(enum lora_type type, int R, const float *x, int64_t ldx, const void *a, int64_t k, int32_t rank, float *u)
+/* D ranks x R rows at once: the accumulators are independent, so that no chain of additions is waited for. */
+INLINE void down_block(enum lora_type type, int D, int R, const float *x, int64_t ldx, const void *a, int64_t k, int32_t r, int32_t rank, float *u)
 {
-	for (int32_t r = 0; r < rank; r++) {
-		vf sum[4] = {{0}};
-		int64_t i = 0, row = r * k;
-		for (; i + SIMD <= k; i += SIMD) {
-			vf w = weight(type, a, row + i);
+	vf sum[4][4] = {{{0}}};
+	int64_t i = 0;
+	for (; i + SIMD <= k; i += SIMD)
+		for (int d = 0; d < D; d++) {
+			vf w = weight(type, a, (r + d) * k + i);
 			for (int t = 0; t < R; t++)
-				sum[t] += w * simd_load(x + t * ldx + i);
+				sum[d][t] += w * simd_load(x + t * ldx + i);
 		}
-		if (i < k) {
-			vf w = weight_part(type, a, row + i, k - i);
+	if (i < k)
+		for (int d = 0; d < D; d++) {
+			vf w = weight_part(type, a, (r + d) * k + i, k - i);
 			for (int t = 0; t < R; t++)
-				sum[t] += w * simd_load_part(x + t * ldx + i, k - i);
+				sum[d][t] += w * simd_load_part(x + t * ldx + i, k - i);
 		}
+	for (int d = 0; d < D; d++)
 		for (int t = 0; t < R; t++)
-			u[t * rank + r] = simd_sum(sum[t]);
-	}
+			u[t * rank + r + d] = simd_sum(sum[d][t]);
 }
 
-INLINE void up(enum lora_type type, int R, const float *u, int32_t rank, const void *bt, int64_t n, int64_t from, int64_t to, float scale, float *y, int64_t ldy)
+INLINE void down(enum lora_type type, int R, const float *x, int64_t ldx, const void *a, int64_t k, int32_t rank, float *u)
+{
+	int32_t r = 0;
+	for (; r + 4 <= rank; r += 4)
+		down_block(type, 4, R, x, ldx, a, k, r, rank, u);
+	for (; r < rank; r++)
+		down_block(type, 1, R, x, ldx, a, k, r, rank, u);
+}
+
+INLINE void up(enum lora_type type, int R, const float *u, int32_t rank, const void *b, int64_t from, int64_t to, float scale, float *y, int64_t ldy)
 {
 	for (int64_t j = from; j < to; j += SIMD) {
-		int64_t left = to - j < SIMD ? to - j : SIMD;
+		int64_t left = to - j < SIMD ? to - j : SIMD, base = j / LORA_BLOCK * LORA_BLOCK * rank + j % LORA_BLOCK;
 		vf sum[4] = {{0}};
 		for (int32_t r = 0; r < rank; r++) {
-			vf w = left == SIMD ? weight(type, bt, r * n + j) : weight_part(type, bt, r * n + j, left);
+			vf w = weight(type, b, base + r * LORA_BLOCK);
 			for (int t = 0; t < R; t++)
 				sum[t] += w * simd_set(u[t * rank + r]);
 		}
@@ -82,9 +93,9 @@ static void down_any(enum lora_type type, int rows, const float *x, int64_t ldx,
 	BY_ROWS(DOWN)
 }
 
-static void up_any(enum lora_type type, int rows, const float *u, int32_t rank, const void *bt, int64_t n, int64_t from, int64_t to, float scale, float *y, int64_t ldy)
+static void up_any(enum lora_type type, int rows, const float *u, int32_t rank, const void *b, int64_t from, int64_t to, float scale, float *y, int64_t ldy)
 {
-#define UP(R) (type == LORA_F16 ? up(LORA_F16, R, u, rank, bt, n, from, to, scale, y, ldy) : up(LORA_F32, R, u, rank, bt, n, from, to, scale, y, ldy))
+#define UP(R) (type == LORA_F16 ? up(LORA_F16, R, u, rank, b, from, to, scale, y, ldy) : up(LORA_F32, R, u, rank, b, from, to, scale, y, ldy))
 	BY_ROWS(UP)
 }
 

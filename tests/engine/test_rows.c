@@ -102,22 +102,22 @@ START_TEST(half_precision_stores_saturate_and_keep_small_numbers)
 }
 END_TEST
 
-/* u = x aᵀ, y += 0.5 u bt, columns [from, to) only. */
+/* y += 0.5 (x aᵀ) bᵀ, columns [from, to) only. */
 static void check_lora(enum lora_type type, int64_t rows, int64_t k, int64_t n, int32_t rank, int64_t from, int64_t to)
 {
-	float *x = mem_array((size_t)(rows * k), 4), *a = mem_array((size_t)(rank * k), 4), *bt = mem_array((size_t)(rank * n), 4), *y = mem_array((size_t)(rows * n), 4);
+	float *x = mem_array((size_t)(rows * k), 4), *a = mem_array((size_t)(rank * k), 4), *b = mem_array((size_t)(rank * n), 4), *y = mem_array((size_t)(rows * n), 4);
 	float *u = mem_array((size_t)(rows * rank), 4);
-	void *sa = mem_array((size_t)(rank * k), 4), *sb = mem_array((size_t)(rank * n), 4);
+	void *sa = mem_alloc(lora_a_bytes(type, k, rank)), *sb = mem_alloc(lora_b_bytes(type, n, rank));
 	for (int64_t i = 0; i < rows * k; i++)
 		x[i] = noise((uint64_t)i);
 	for (int64_t i = 0; i < rank * k; i++)
 		a[i] = noise((uint64_t)i + 5000);
 	for (int64_t i = 0; i < rank * n; i++)
-		bt[i] = noise((uint64_t)i + 9000);
-	lora_store(type, a, rank * k, sa);
-	lora_store(type, bt, rank * n, sb);
+		b[i] = noise((uint64_t)i + 9000);
+	lora_store_a(type, a, k, rank, sa);
+	lora_store_b(type, b, n, rank, sb);
 	lora_down(type, x, k, rows, sa, k, rank, u);
-	lora_up(type, u, rows, rank, sb, n, from, to, 0.5f, y, n);
+	lora_up(type, u, rows, rank, sb, from, to, 0.5f, y, n);
 	double tolerance = type == LORA_F16 ? 0.05 * sqrt((double)rank) : 1e-3;
 	for (int64_t t = 0; t < rows; t++)
 		for (int64_t j = 0; j < n; j++) {
@@ -126,11 +126,11 @@ static void check_lora(enum lora_type type, int64_t rows, int64_t k, int64_t n, 
 				double dot = 0;
 				for (int64_t i = 0; i < k; i++)
 					dot += (double)x[t * k + i] * a[r * k + i];
-				want += j >= from && j < to ? 0.5 * dot * bt[r * n + j] : 0;
+				want += j >= from && j < to ? 0.5 * dot * b[j * rank + r] : 0;
 			}
 			ck_assert_msg(fabs(y[t * n + j] - want) < tolerance, "rows %lld: y[%lld, %lld] is %g, not %g", (long long)rows, (long long)t, (long long)j, (double)y[t * n + j], want);
 		}
-	free(x), free(a), free(bt), free(y), free(u), free(sa), free(sb);
+	free(x), free(a), free(b), free(y), free(u), free(sa), free(sb);
 }
 
 START_TEST(lora_rows_match_a_plain_product)
