@@ -273,8 +273,9 @@ void field_defaults(const struct field_section *sections, size_t n, void *out, s
 			json_t *v = NULL;
 			if (f->fallback)
 				v = f->type == FIELD_STRING ? json_string(f->fallback) : yaml_scalar(str_of(f->fallback));
-			if (v && !store(f, v, &member, arena))
-				assert(!"a row's default has the row's type");
+			bool fits = !v || store(f, v, &member, arena);
+			assert(fits && "a row's default has the row's type");
+			(void)fits;
 			json_decref(v);
 			memcpy((char *)out + sections[s].offset + f->offset, &member, member_size(f->type));
 		}
