@@ -85,7 +85,7 @@ const struct kv_kernels *kv_kernels_level(enum kv_level level)
 	case KV_REFERENCE: return &reference;
 	case KV_BASE: return &kv_kernels_base;
 #ifdef __x86_64__
-	case KV_AVX2: return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c") ? &kv_kernels_avx2 : NULL;
+	case KV_AVX2: return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? &kv_kernels_avx2 : NULL;
 	case KV_AVX512:
 		return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
 				       __builtin_cpu_supports("avx512dq")
