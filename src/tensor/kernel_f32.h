@@ -36,6 +36,8 @@ LANES void dots_of(int columns, const float *w, const float *x, int64_t ldx, int
 	int64_t k = 0;
 	for (; k + 2 * GROUP <= inputs; k += 2 * GROUP) {
 		vf a = vf_load(w + k), b = vf_load(w + k + GROUP);
+		__builtin_prefetch(w + k + 1024);
+		__builtin_prefetch(w + k + 1024 + GROUP);
 #pragma GCC unroll 4
 		for (int t = 0; t < columns; t++) {
 			sum[t] = vf_fma(a, vf_load(x + t * ldx + k), sum[t]);

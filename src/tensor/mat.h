@@ -12,7 +12,7 @@
  *
  * Determinism: each output element is a fixed sequence of operations that depends on the ISA level, the compute
  * mode and K (backward: N) only, never on T, the thread count or the position in the batch. One exception: forward in
- * float32 (COMPUTE_F32, and types that COMPUTE_FAST multiplies in f32) adds in another order for 4 rows or fewer than
+ * float32 (COMPUTE_F32, and types that COMPUTE_FAST multiplies in f32) adds in another order for 8 rows or fewer than
  * for more; the difference is f32 rounding, under 1e-5 of sum |x w|.
  * Aliasing: outputs never alias inputs in products.
  */
