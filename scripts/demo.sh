@@ -36,7 +36,7 @@ say "1. model and dataset"
 model=$(scripts/fetch_model.sh)
 data=$cache/alpaca_en_demo.parquet
 if [ ! -f "$data" ]; then
-	scripts/python.sh -m pip download --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-binary :all: --dest "$work" llamafactory==0.9.5 >&2 || true
+	scripts/python.sh -m pip download --quiet --disable-pip-version-check --no-deps --no-binary :all: --dest "$work" llamafactory==0.9.5 >&2
 	tar -xzf "$work"/llamafactory-0.9.5.tar.gz -C "$work" --strip-components=1 llamafactory-0.9.5/data/alpaca_en_demo.json
 	PACKAGES=pyarrow scripts/python.sh scripts/make_demo_dataset.py "$work/data/alpaca_en_demo.json" "$data.tmp"
 	mv "$data.tmp" "$data"
