@@ -105,7 +105,8 @@ static int denied(const struct auth *a, struct err *err)
 {
 	if (a->have_credentials)
 		return err_set(err, ERR_DENIED, "registry %s refuses the credentials for %s", a->registry, a->repository);
-	return err_set(err, ERR_DENIED, "registry %s wants credentials for %s and none were found: log in with a tool that writes ~/.docker/config.json, or name a folder that has one in DOCKER_CONFIG",
+	return err_set(err, ERR_DENIED, "registry %s wants credentials for %s and none were found: log in with a tool that writes "
+		       "~/.docker/config.json, or name a folder that has one in DOCKER_CONFIG",
 		       a->registry, a->repository);
 }
 

@@ -32,7 +32,7 @@ static inline void scripted_start(struct scripted *s, const char *module)
 	char line[16] = "";
 	for (size_t n = 0; n + 1 < sizeof line && read(out[0], line + n, 1) == 1 && line[n] != '\n'; n++)
 		;
-	s->port = atoi(line);
+	s->port = (int)strtol(line, NULL, 10);
 	close(out[0]);
 	free(script);
 	free(extra);
