@@ -96,7 +96,7 @@ static void count_update(struct trainer *t, const struct update *u)
 static struct progress_step progress_of(const struct trainer *t, double loss)
 {
 	double seconds = (double)(clock_now_ns() - t->window_ns) / 1e9;
-	double speed = t->window_tokens && seconds > 0.2 ? (double)t->window_tokens / seconds : t->tokens_per_second;
+	double speed = t->window_tokens && seconds > 1e-3 ? (double)t->window_tokens / seconds : t->tokens_per_second;
 	double per_update = (double)t->tokens / (double)(t->step ? t->step : 1);
 	return (struct progress_step){.step = t->step, .total = t->s->plan.total_updates, .epoch = plan_epoch_after(&t->s->plan, t->step), .loss = loss,
 				      .learning_rate = t->last_lr, .grad_norm = t->last_norm, .tokens_per_second = speed,
