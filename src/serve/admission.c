@@ -1,5 +1,6 @@
-/* admission.c: who may ask, and when. Runs on the I/O threads before a request reaches a worker: API keys (compared in
- * constant time, as hashes, so that neither content nor length leaks), then upstream's rate limit. */
+/* admission.c: who may ask, and when. Runs on the I/O threads before a request reaches a worker: no scripts of other web
+ * sites (a browser on this machine would carry them to a loopback port), API keys (compared in constant time, as hashes,
+ * so that neither content nor length leaks), then upstream's rate limit. */
 #include "serve/routes.h"
 
 #include "base/fd.h"
@@ -77,6 +78,11 @@ int admission_reply_full(struct http_exchange *x)
 bool admission_guard(struct http_exchange *x)
 {
 	struct serve *s = serve_of(x);
+	const char *site = http_header(x, "Sec-Fetch-Site");
+	if (site && strcmp(site, "cross-site") == 0) {
+		error_reply(x, 403, NULL, NULL, NULL, "pages of other web sites may not use this server");
+		return true;
+	}
 	if (!has_key(x)) {
 		http_reply_header(x, "WWW-Authenticate", "Bearer");
 		error_reply(x, 401, NULL, NULL, "invalid_api_key", "a valid API key is needed: send the header \"Authorization: Bearer KEY\"");

@@ -50,6 +50,16 @@ START_TEST(api_keys_are_asked_where_they_protect_something)
 }
 END_TEST
 
+START_TEST(scripts_of_other_sites_are_refused)
+{
+	harness_start(&h, NULL, NULL);
+	ck_assert_int_eq(status_with("POST", "/v1/completions", "Sec-Fetch-Site: cross-site\r\n"), 403);
+	ck_assert_int_eq(status_with("POST", "/v1/completions", "Sec-Fetch-Site: same-origin\r\n"), 200);
+	ck_assert_int_eq(status_with("GET", "/", "Sec-Fetch-Site: cross-site\r\n"), 200); /* following a link */
+	harness_stop(&h);
+}
+END_TEST
+
 START_TEST(a_key_file_without_keys_is_refused)
 {
 	char path[64];
@@ -226,6 +236,7 @@ int main(void)
 	TCase *t = tcase_create("all");
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, api_keys_are_asked_where_they_protect_something);
+	tcase_add_test(t, scripts_of_other_sites_are_refused);
 	tcase_add_test(t, a_key_file_without_keys_is_refused);
 	tcase_add_test(t, a_full_queue_answers_upstreams_429);
 	tcase_add_test(t, an_engine_that_refuses_answers_429_too_and_leaves_nothing_running);
