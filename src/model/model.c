@@ -227,11 +227,14 @@ static int pack(struct mat *mat, enum compute compute, struct pool *pool, struct
 	return 0;
 }
 
+/* The head first: it is the largest, and while a matrix is packed its source pages are resident beside the packed copy. */
 int model_pack(struct model *m, enum compute compute, struct pool *pool, struct err *err)
 {
+	if (pack(&m->head, compute, pool, err) < 0)
+		return err_wrap(err, "pack the output head");
 	for (int32_t layer = 0; layer < m->config.layers; layer++)
 		for (int slot = 0; slot < LIN_COUNT; slot++)
 			if (pack(&m->layers[layer].linear[slot], compute, pool, err) < 0)
 				return err_wrap(err, "pack layer %d %s", layer, LINEARS[slot].module);
-	return pack(&m->head, compute, pool, err);
+	return 0;
 }
