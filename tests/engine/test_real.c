@@ -6,6 +6,13 @@
 #include <math.h>
 #include <pthread.h>
 
+/* float32 expands every weight at each step: all that is recorded takes a minute, and five under a sanitizer. */
+#ifdef TEST_SANITIZED
+enum { PROMPTS = 1, GREEDY = 1, LONG = 96 };
+#else
+enum { PROMPTS = 5, GREEDY = 6, LONG = 400 };
+#endif
+
 static char *model_path;
 static struct model *model;
 static struct engine *engine;
@@ -79,7 +86,6 @@ static void check_greedy(const struct golden_ids *g, int32_t adapter, const json
 	}
 }
 
-enum { GREEDY = 6 }; /* float32 expands every weight at each step: the recorded 64 take a minute */
 
 START_TEST(float32_gives_the_reference_numbers)
 {
@@ -90,6 +96,8 @@ START_TEST(float32_gives_the_reference_numbers)
 	float *logits = mem_array((size_t)model->config.vocab, sizeof *logits);
 	json_array_foreach(json_object_get(golden, "prompts"), i, p)
 	{
+		if (i == PROMPTS)
+			break;
 		struct golden_ids g = golden_ids(json_object_get(p, "ids"));
 		const char *name = json_string_value(json_object_get(p, "name"));
 		double nll, want = json_number_value(json_object_get(p, "prompt_mean_nll"));
@@ -117,6 +125,8 @@ START_TEST(float32_with_a_peft_adapter_gives_the_reference_numbers)
 	float *logits = mem_array((size_t)model->config.vocab, sizeof *logits);
 	json_array_foreach(json_object_get(golden, "prompts"), i, p)
 	{
+		if (i == PROMPTS)
+			break;
 		struct golden_ids g = golden_ids(json_object_get(p, "ids"));
 		const char *name = json_string_value(json_object_get(p, "name"));
 		ck_assert_int_eq(engine_logits(engine, g.ids, (size_t)g.n, 0, logits, &err), 0);
@@ -152,7 +162,8 @@ START_TEST(fast_path_keeps_the_likelihood)
 	struct err err = ERR_INIT;
 	struct golden_ids g = long_text();
 	double nll[2];
-	ck_assert_int_gt(g.n, 450);
+	ck_assert_int_gt(g.n, LONG);
+	g.n = LONG;
 	for (int fast = 0; fast < 2; fast++) {
 		open_engine(fast ? COMPUTE_FAST : COMPUTE_F32);
 		ck_assert_int_eq(engine_nll(engine, g.ids, (size_t)g.n, -1, &nll[fast], &err), 0);

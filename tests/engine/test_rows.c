@@ -71,10 +71,10 @@ static void compare(const struct shape *s)
 
 START_TEST(attention_matches_the_plain_version)
 {
-	static const int32_t dims[] = {16, 24, 64, 80}, groups[] = {1, 3, 8}, windows[] = {0, 16};
+	static const int32_t dims[] = {24, 64}, groups[] = {1, 3}, windows[] = {0, 16};
 	static const struct { int64_t first, rows; } places[] = {{0, 1}, {5, 1}, {63, 2}, {64, 1}, {130, 1}, {0, 40}, {30, 37}};
-	for (size_t d = 0; d < 4; d++)
-		for (size_t g = 0; g < 3; g++)
+	for (size_t d = 0; d < 2; d++)
+		for (size_t g = 0; g < 2; g++)
 			for (size_t w = 0; w < 2; w++)
 				for (size_t p = 0; p < sizeof places / sizeof places[0]; p++) {
 					struct shape s = {(enum kv_type)_i, dims[d], groups[g], windows[w], places[p].first, places[p].rows};
