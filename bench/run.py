@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Ours beside the peers, in alternating rounds; prints the README's table as Markdown. Called by bench/run.sh."""
-import argparse, datetime, json, os, platform, statistics, subprocess, sys, time
+import argparse, datetime, json, os, platform, re, statistics, subprocess, sys, time
 
 parser = argparse.ArgumentParser()
 parser.add_argument('--model', required=True)
@@ -53,9 +53,10 @@ def ours():
     note('process start to first token, 37-token prompt', 'kaito', ms)
     note('resident memory after the first token', 'kaito', mb)
     for batch in (1, 4):
-        result = output_json([TUNE_STEP, options.model, str(batch), '512', '3', 'all7', options.threads])
-        note(f'LoRA step, rank 8, 7 modules, 512 tokens, batch {batch}', 'kaito', result['tokens_per_second'])
-        note(f'peak memory of that, batch {batch}', 'kaito', result['peak_rss_mb'])
+        line = subprocess.run([TUNE_STEP, options.model, '--threads', options.threads, '--batches', str(batch), '--modules', 'all', '--steps', '3'],
+                              capture_output=True, text=True, check=True).stdout
+        note(f'LoRA step, rank 8, 7 modules, 512 tokens, batch {batch}', 'kaito', float(re.search(r'threads: (\d+) tok/s', line).group(1)))
+        note(f'peak memory of that, batch {batch}', 'kaito', float(re.search(r'peak (\d+) MB', line).group(1)))
 
 
 def llamacpp():

@@ -6,6 +6,8 @@ cd "$(dirname "$0")/.."
 cache=${KAITO_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/kaito}
 model=$(scripts/fetch_model.sh)
 site=$(echo "$cache"/peft/lib/python3*/site-packages)
+scripts/build.sh release src/cmd/kaito bench/tune_step
+cp -f build/release/src/cmd/kaito build/release/kaito
 peer=""
 if [ -f "$site/include/llama.h" ]; then
 	peer=build/release/peer_llamacpp

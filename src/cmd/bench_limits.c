@@ -1,8 +1,9 @@
-/* bench_limits.c: two short loops on all threads, best of several rounds: a limit is what the machine can do undisturbed. */
+/* bench_limits.c: two short loops on all threads, best of several rounds: a limit is what the machine can do undisturbed.
+ * Memory is read from huge pages, as the packed weights are. */
 #include "cmd/bench_limits.h"
 
 #include "base/clock.h"
-#include "base/mem.h"
+#include "tensor/pages.h"
 #include "tensor/pool.h"
 #ifdef __x86_64__
 #include <immintrin.h>
@@ -70,7 +71,7 @@ int bench_limits_measure(int threads, struct bench_limits *out, struct err *err)
 	struct job j = {0};
 	if (pool_new(&pool, threads, err) < 0)
 		return -1;
-	uint64_t *words = mem_try_alloc(READ_BYTES, 1, err);
+	uint64_t *words = pages_alloc(READ_BYTES, err);
 	if (words == NULL) {
 		pool_free(pool);
 		return -1;
@@ -80,7 +81,7 @@ int bench_limits_measure(int threads, struct bench_limits *out, struct err *err)
 	j.words = words;
 	out->read_gb_s = (double)READ_BYTES / best_seconds(pool, &j, read_all) / 1e9;
 	out->int8_tops = int8_tops(pool, &j);
-	free(words);
+	pages_free(words);
 	pool_free(pool);
 	return 0;
 }

@@ -1,6 +1,7 @@
 /* legacy_chat.c: POST /chat, the native API of upstream's transformers server before 0.2 (reference: KAITO up to 0.8).
- * A plain `prompt` is completed as it stands (no chat template); `messages` go through the template. Defaults and error texts are
- * upstream's, lengths count the prompt as transformers counts them. Without "model" the first adapter that the
+ * A plain `prompt` is completed as it stands; `messages` go through the chat template. A chat model may have nothing to add to a bare
+ * question: a completion that ends at once, without a word, is answered as a user message instead, so that the quick start's call gets
+ * its answer (`apply_chat_template` decides it either way). Defaults and error texts are upstream's, lengths count the prompt as transformers counts them. Without "model" the first adapter that the
  * server was started with answers, as upstream's server merges its adapters into every answer. */
 #include "serve/prompt.h"
 #include "serve/routes.h"
@@ -17,13 +18,15 @@ struct legacy_kwargs {
 };
 struct legacy_body {
 	const char *prompt, *prefix, *long_generation, *model;
-	const json_t *messages, *kwargs;
+	const json_t *messages, *kwargs, *template_choice;
 	bool return_full_text, clean_up_spaces;
+	int8_t as_message; /* 1: the prompt is a user message, 0: a text to complete, -1: complete, and ask again if that says nothing */
 	double timeout;
 	struct legacy_kwargs k;
 };
 #define AT(member) offsetof(struct legacy_body, member)
 static const struct body_field ROWS[] = {
+	{"apply_chat_template", BODY_ANY, AT(template_choice), false, 0, 0, NULL, "true: the prompt is a user message; false: a text to complete; absent: complete, and answer as a message when that gives no text"},
 	{"clean_up_tokenization_spaces", BODY_BOOL, AT(clean_up_spaces), false, 0, 0, "false", "remove spaces before punctuation and contractions"},
 	{"generate_kwargs", BODY_OBJECT, AT(kwargs), false, 0, 0, NULL, "generation parameters, see the next table"},
 	{"handle_long_generation", BODY_STRING, AT(long_generation), false, 0, 0, NULL, "\"hole\": drop the beginning of a prompt that does not fit"},
@@ -66,6 +69,9 @@ static int decode(const json_t *json, struct legacy_body *b, struct err *err)
 		      .top_k = 10, .seed = SAMPLING_ABSENT, .do_sample = true, .temperature = 1, .top_p = 1, .typical_p = 1, .repetition_penalty = 1}};
 	if (body_decode(&LEGACY_BODY, json, "", b, err) < 0 || (b->kwargs && body_decode(&LEGACY_KWARGS_BODY, b->kwargs, "generate_kwargs.", &b->k, err) < 0))
 		return -1;
+	if (b->template_choice && !json_is_boolean(b->template_choice))
+		return err_set(err, ERR_INVALID, "'apply_chat_template': must be true or false, not %s", json_type_name(b->template_choice));
+	b->as_message = b->template_choice ? json_is_true(b->template_choice) : -1;
 	if (!b->prompt && b->messages && json_array_size(b->messages) == 0)
 		return err_set(err, ERR_INVALID, "Conversational parameter messages required");
 	if (!b->messages && (!b->prompt || !b->prompt[0]))
@@ -185,27 +191,44 @@ static const char *default_model(struct serve *s, struct arena *arena)
 	return name;
 }
 
+/* One generation of the request's text; 0 with *g set, positive when the client is already answered. */
+static int generate(struct http_exchange *x, const struct legacy_body *b, const json_t *messages, const char *prompt, int32_t adapter,
+		    struct generation **g, struct err *err)
+{
+	struct generation_prompt p;
+	struct generation_spec spec = {.prompts = &p, .n_prompts = 1, .n = 1, .adapter = adapter};
+	struct prompt_chat chat = {.messages = messages, .add_generation_prompt = true};
+	if ((messages ? prompt_from_chat(x, &chat, &p, err) : prompt_from_text(x, str_of(prompt), true, &p, err)) < 0 || build(x, b, &p, &spec.sampling, err) < 0)
+		return -1;
+	spec.deadline_ms = sampling_deadline(serve_of(x), b->timeout);
+	int rc = generation_start(g, x, &spec, err);
+	return rc == 0 ? generation_collect(*g, err) : rc;
+}
+
+/* The prompt as a conversation of one user message; the caller drops the reference. */
+static json_t *as_messages(const char *prompt) { return json_pack("[{s:s, s:s}]", "role", "user", "content", prompt); }
+
+static bool says_nothing(struct generation *g) { return str_trim(buf_str(&generation_at(g, 0)->text)).len == 0; }
+
 static int answer(struct http_exchange *x, const json_t *json, struct err *err)
 {
 	struct serve *s = serve_of(x);
 	struct legacy_body b;
-	struct generation_prompt p;
 	const char *shown;
-	CLEANUP(generation_freep) struct generation *g = NULL;
-	struct generation_spec spec = {.prompts = &p, .n_prompts = 1, .n = 1};
+	int32_t adapter;
 	if (decode(json, &b, err) < 0)
 		return -1;
-	if (models_find(x, b.model ? b.model : default_model(s, http_arena(x)), &spec.adapter, &shown) > 0)
+	if (models_find(x, b.model ? b.model : default_model(s, http_arena(x)), &adapter, &shown) > 0)
 		return 0;
 	const char *prompt = arena_printf(http_arena(x), "%s%s", b.prefix ? b.prefix : "", b.prompt ? b.prompt : "");
-	struct prompt_chat chat = {.messages = b.messages, .add_generation_prompt = true};
-	if ((b.messages ? prompt_from_chat(x, &chat, &p, err) : prompt_from_text(x, str_of(prompt), true, &p, err)) < 0 ||
-	    build(x, &b, &p, &spec.sampling, err) < 0)
-		return -1;
-	spec.deadline_ms = sampling_deadline(s, b.timeout);
-	int rc = generation_start(&g, x, &spec, err);
-	if (rc == 0)
-		rc = generation_collect(g, err);
+	CLEANUP(json_decrefp) json_t *question = b.messages || b.as_message == 0 || (b.as_message < 0 && !s->o.chat_template) ? NULL : as_messages(prompt);
+	CLEANUP(generation_freep) struct generation *g = NULL;
+	int rc = generate(x, &b, b.as_message > 0 && !b.messages ? question : b.messages, prompt, adapter, &g, err);
+	if (rc == 0 && b.as_message < 0 && question && says_nothing(g)) {
+		CLEANUP(generation_freep) struct generation *second = NULL;
+		rc = generate(x, &b, question, prompt, adapter, &second, err);
+		return rc < 0 ? -1 : rc > 0 ? 0 : reply(x, &b, str_of(arena_printf(http_arena(x), "%s\n\n", prompt)), generation_at(second, 0));
+	}
 	return rc < 0 ? -1 : rc > 0 ? 0 : reply(x, &b, str_of(prompt), generation_at(g, 0));
 }
 

@@ -34,6 +34,17 @@ START_TEST(prompt_is_completed_and_shown)
 }
 END_TEST
 
+START_TEST(a_prompt_without_continuation_is_answered_as_a_message)
+{
+	/* The fake engine shouts the prompt back; the stop string ends the bare completion before its first letter. */
+	CHECK_RESULT("{\"prompt\":\"hello\",\"generate_kwargs\":{\"stop_strings\":\"H\"}}", "hello\n\nUSER: ");
+	CHECK_RESULT("{\"prompt\":\"hello\",\"return_full_text\":false,\"generate_kwargs\":{\"stop_strings\":\"H\"}}", "USER: ");
+	CHECK_RESULT("{\"prompt\":\"hello\",\"apply_chat_template\":false,\"generate_kwargs\":{\"stop_strings\":\"H\"}}", "hello");
+	CHECK_RESULT("{\"prompt\":\"hello\",\"apply_chat_template\":true,\"return_full_text\":false}", "USER: HELLO\nASSISTANT: ");
+	CHECK_FAILURE("{\"prompt\":\"hello\",\"apply_chat_template\":1}", 400, "'apply_chat_template': must be true or false");
+}
+END_TEST
+
 START_TEST(messages_give_the_reply_alone)
 {
 	CHECK_RESULT("{\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}", "USER: HI\nASSISTANT: ");
@@ -106,6 +117,7 @@ int main(void)
 	tcase_add_checked_fixture(t, start, stop);
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, prompt_is_completed_and_shown);
+	tcase_add_test(t, a_prompt_without_continuation_is_answered_as_a_message);
 	tcase_add_test(t, messages_give_the_reply_alone);
 	tcase_add_test(t, failures_have_upstreams_words);
 	tcase_add_test(t, generate_kwargs_mean_what_transformers_means);
