@@ -52,7 +52,8 @@ static int physical_cores(void)
 	/* A core counts once: at the first of its threads. */
 	for (int cpu = 0; cpu < get_nprocs_conf(); cpu++) {
 		snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list", cpu);
-		if (read_text(path, text, sizeof text) && atoi(text) == cpu)
+		int64_t first;
+		if (read_text(path, text, sizeof text) && str_to_i64((str){text, strspn(text, "0123456789")}, &first) && first == cpu)
 			cores++;
 	}
 	return cores ? cores : get_nprocs();

@@ -53,7 +53,7 @@ static inline void run_setup(void)
 {
 	const char *root = getenv("KAITO_SOURCE_ROOT");
 	memset(&world, 0, sizeof world);
-	strcpy(world.folder, fd_is_dir("/dev/shm") ? "/dev/shm/kaito-tune-XXXXXX" : "/tmp/kaito-tune-XXXXXX");
+	snprintf(world.folder, sizeof world.folder, "%s", fd_is_dir("/dev/shm") ? "/dev/shm/kaito-tune-XXXXXX" : "/tmp/kaito-tune-XXXXXX");
 	ck_assert_ptr_nonnull(root);
 	ck_assert_ptr_nonnull(mkdtemp(world.folder));
 	world.model = mem_printf("%s/tests/golden/tiny/llama-gqa", root);

@@ -12,9 +12,10 @@ static const float A[] = {1, 2, 3}, B[] = {-1, 0.5f, 1e-30f};
 
 static void setup(void)
 {
-	strcpy(folder, "/tmp/kaito-checkpoint-XXXXXX");
+	snprintf(folder, sizeof folder, "/tmp/kaito-checkpoint-XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(folder));
-	strcat(folder, "/resume");
+	size_t len = strlen(folder);
+	snprintf(folder + len, sizeof folder - len, "/resume");
 	err = ERR_INIT;
 }
 

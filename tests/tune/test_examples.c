@@ -23,7 +23,7 @@ static void put_rows(int changed)
 static void setup(void)
 {
 	char *model = mem_printf("%s/tests/golden/tiny/llama-gqa", getenv("KAITO_SOURCE_ROOT"));
-	strcpy(path, "/tmp/kaito-examples-XXXXXX.jsonl");
+	snprintf(path, sizeof path, "/tmp/kaito-examples-XXXXXX.jsonl");
 	close(mkstemps(path, 6));
 	ck_assert_msg(weights_open(&weights, model, &err) == 0 && tokenizer_open(&tokenizer, weights, &err) == 0, "%s", err.message);
 	collator = (struct collator){.tokenizer = tokenizer, .eos = "<|im_end|>", .completion_only = -1};
