@@ -28,7 +28,7 @@ static void copy(const char *tiny, const char *name, const char *from, const cha
 	char *source CLEANUP(mem_freep) = mem_printf("tests/golden/tiny/%s/%s", tiny, name), *path CLEANUP(mem_freep) = fd_join(folder, name);
 	ck_assert_msg(fd_read_file(source_path(source), 1 << 24, &was, &err) == 0, "%s", err.message);
 	char *at = from ? memmem(was.data, was.len, from, strlen(from)) : was.data + was.len;
-	ck_assert_msg(at != NULL, "no '%s' in %s", from, name);
+	ck_assert_msg(at != NULL, "the text to change is not in %s", name);
 	size_t head = (size_t)(at - was.data), cut = from ? strlen(from) : 0;
 	buf_put(&now, was.data, head);
 	buf_puts(&now, to ? to : "");
