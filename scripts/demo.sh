@@ -5,7 +5,6 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 kaito=$PWD/build/release/kaito
-cache=${KAITO_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/kaito}
 work=$(mktemp -d /tmp/kaito-demo.XXXXXX)
 registry_pid="" server_pid=""
 started=$SECONDS
@@ -34,13 +33,7 @@ ask() { # MODEL QUESTION
 
 say "1. model and dataset"
 model=$(scripts/fetch_model.sh)
-data=$cache/alpaca_en_demo.parquet
-if [ ! -f "$data" ]; then
-	scripts/python.sh -m pip download --quiet --disable-pip-version-check --no-deps --no-binary :all: --dest "$work" llamafactory==0.9.5 >&2
-	tar -xzf "$work"/llamafactory-0.9.5.tar.gz -C "$work" --strip-components=1 llamafactory-0.9.5/data/alpaca_en_demo.json
-	PACKAGES=pyarrow scripts/python.sh scripts/make_demo_dataset.py "$work/data/alpaca_en_demo.json" "$data.tmp"
-	mv "$data.tmp" "$data"
-fi
+data=$(scripts/fetch_dataset.sh)
 ls -l "$model" "$data"
 
 say "2. a registry on a loopback port"

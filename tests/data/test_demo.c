@@ -1,13 +1,14 @@
 /* The demo's 999 instruction rows as scripts/make_demo_dataset.py writes them: every row is a question and an answer, and
- * where the JSON file that they come from lies beside, both hold the same chats. Looked for in the folder
- * KAITO_TEST_DATASET, else in the demo's cache; skipped where it is not there. */
+ * where the JSON file that they come from lies beside, both hold the same chats. KAITO_TEST_DATASET names the parquet
+ * file; else it is looked for in the demo's cache; skipped where it is not there. */
 #include "golden_check.h"
 
 static char *demo_file(const char *name)
 {
 	const char *given = getenv("KAITO_TEST_DATASET"), *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+	const char *slash = given ? strrchr(given, '/') : NULL;
 	if (given)
-		return fd_join(given, name);
+		return mem_printf("%.*s%s", slash ? (int)(slash + 1 - given) : 0, given, name);
 	return cache ? mem_printf("%s/kaito/%s", cache, name) : mem_printf("%s/.cache/kaito/%s", home ? home : "", name);
 }
 
