@@ -41,7 +41,7 @@ int engine_adapter_add(struct engine *e, const char *name, const char *folder, f
 		return err_set(err, ERR_INVALID, "adapter '%s': strength must be a number from -100 to 100", name);
 	enum lora_type type = e->options.compute == COMPUTE_F32 ? LORA_F32 : LORA_F16;
 	if (lora_open(&lora, e->model, folder, strength, type, err) < 0)
-		return err_wrap(err, "adapter '%s'", name);
+		return -1; /* the message names the tensor or file; callers know which adapter they asked for */
 	lock(e);
 	int rc = enter(e, name, lora, err);
 	unlock(e);
