@@ -34,6 +34,7 @@ static void lay_out(struct forward *f, struct carver *c)
 		f->buffers[i] = carve_floats(c, rows, plan->widths[i]);
 	f->shared_x = carve_floats(c, rows, plan->input_width);
 	f->shared_prepared = carve(c, mat_input_bytes(rows, plan->input_width));
+	f->low_rank = carve_floats(c, LIN_COUNT * few, LIMIT_LORA_RANK);
 	f->rope = carve_floats(c, rows, config->rope_dims);
 	f->positions = carve_floats(c, rows, 1);
 	f->head_x = carve_floats(c, samples, config->hidden);

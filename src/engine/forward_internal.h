@@ -9,7 +9,7 @@ enum { FORWARD_FEW_ROWS = 8 };
 struct lane {
 	float *x;          /* [FORWARD_FEW_ROWS, input_width] prepared rows */
 	void *prepared;
-	float *low_rank;   /* [rows of one adapter, rank] */
+	float *low_rank;   /* [rows of one adapter, rank] with many rows */
 	float *attention;
 };
 
@@ -23,6 +23,7 @@ struct forward {
 	float *shared_x;               /* [max_rows, input_width] */
 	void *shared_prepared;
 	struct lane *lanes;
+	float *low_rank;               /* [LIN_COUNT, FORWARD_FEW_ROWS, rank] with few rows: A x, which workers share out by adapter */
 	float *rope;                   /* [max_rows, rope_dims] */
 	int32_t *positions;            /* [max_rows] */
 	float *inv_freq[2], magnitude; /* short, long */

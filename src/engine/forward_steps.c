@@ -54,40 +54,51 @@ static void prepare_products(struct walk *k, const struct mat *m)
 	k->prepared_like = m;
 }
 
-/* Columns [from, to) of rows [row, row + rows), which have one adapter (NULL: none). */
-static void add_branch(struct walk *k, const struct step *s, const struct lora *lora, int64_t row, int64_t rows, int64_t from, int64_t to)
-{
-	const struct model_layer *layer = &k->f->model->layers[k->layer];
-	const struct mat *m = &layer->linear[s->linear];
-	const struct lora_weights *w = lora ? lora_get(lora, k->layer, s->linear) : NULL;
-	int64_t ld = stride(k, s->out);
-	float *y = at(k, s->out, row);
-	if (s->vector >= 0)
-		rows_add(y + from, ld, layer->vector[s->vector] + from, 0, y + from, ld, rows, to - from, k->solo);
-	if (w == NULL || w->rank == 0)
-		return;
-	lora_down(lora->type, k->input.x + row * m->cols, m->cols, rows, w->a, m->cols, w->rank, k->lane->low_rank);
-	lora_up(lora->type, k->lane->low_rank, rows, w->rank, w->b, from, to, w->scale, y, ld);
-}
+/* Rows [row, end), which have one adapter (NULL: none). */
+struct run { const struct lora *lora; int64_t row, end; };
 
-/* Walks the runs of rows with the same adapter inside rows [row_from, row_to). */
-static void add_branches(struct walk *k, const struct step *s, int64_t row_from, int64_t row_to, int64_t from, int64_t to)
+/* The run that begins at segment *i, which moves behind it. */
+static struct run next_run(const struct walk *k, int32_t *i)
 {
 	const struct batch *b = k->job->batch;
-	for (int32_t i = 0; i < b->n_segments;) {
-		const struct segment *g = &b->segments[i];
-		int64_t start = g->row > row_from ? g->row : row_from, end = g->row;
-		for (; i < b->n_segments && b->segments[i].adapter == g->adapter; i++)
-			end = b->segments[i].row + b->segments[i].rows;
-		end = end < row_to ? end : row_to;
-		if (start < end && from < to)
-			add_branch(k, s, g->adapter >= 0 ? k->job->adapters[g->adapter] : NULL, start, end - start, from, to);
-	}
+	int32_t first = *i, adapter = b->segments[first].adapter;
+	while (*i < b->n_segments && b->segments[*i].adapter == adapter)
+		++*i;
+	const struct segment *last = &b->segments[*i - 1];
+	return (struct run){adapter >= 0 ? k->job->adapters[adapter] : NULL, b->segments[first].row, last->row + last->rows};
+}
+
+/* u = A x of the run's rows. */
+static void branch_down(const struct walk *k, const struct step *s, const struct run *r, float *u)
+{
+	int64_t width = k->f->model->layers[k->layer].linear[s->linear].cols;
+	const struct lora_weights *w = r->lora ? lora_get(r->lora, k->layer, s->linear) : NULL;
+	if (w && w->rank > 0)
+		lora_down(r->lora->type, k->input.x + r->row * width, width, r->end - r->row, w->a, width, w->rank, u);
+}
+
+/* Columns [from, to) of the run's rows get the bias and the branch. */
+static void branch_up(const struct walk *k, const struct step *s, const struct run *r, const float *u, int64_t from, int64_t to)
+{
+	const struct lora_weights *w = r->lora ? lora_get(r->lora, k->layer, s->linear) : NULL;
+	int64_t ld = stride(k, s->out), rows = r->end - r->row;
+	float *y = at(k, s->out, r->row);
+	if (s->vector >= 0)
+		rows_add(y + from, ld, k->f->model->layers[k->layer].vector[s->vector] + from, 0, y + from, ld, rows, to - from, k->solo);
+	if (w && w->rank > 0)
+		lora_up(r->lora->type, u, rows, w->rank, w->b, from, to, w->scale, y, ld);
+}
+
+/* With few rows: every linear has its own place, so that a worker may begin the next one while another still reads this one. */
+static float *shared_low_rank(const struct walk *k, const struct step *s, const struct run *r)
+{
+	return k->f->low_rank + (s->linear * FORWARD_FEW_ROWS + r->row) * LIMIT_LORA_RANK;
 }
 
 void forward_step_linear(struct walk *k, const struct step *s)
 {
 	const struct mat *m = &k->f->model->layers[k->layer].linear[s->linear];
+	const struct batch *b = k->job->batch;
 	enum compute compute = k->f->options.compute;
 	float *y = at(k, s->out, 0);
 	int64_t from, to;
@@ -96,17 +107,35 @@ void forward_step_linear(struct walk *k, const struct step *s)
 		mat_forward(m, &k->input, compute, y, stride(k, s->out), s->accumulate, k->w);
 		return;
 	}
+	for (int32_t i = 0, n = 0; k->branches && i < b->n_segments; n++) {
+		struct run r = next_run(k, &i);
+		if (n % k->w.count == k->w.index)
+			branch_down(k, s, &r, shared_low_rank(k, s, &r));
+	}
 	worker_range(k->w, m->rows, 16, &from, &to);
 	mat_forward_rows(m, from, to, &k->input, compute, y + from, stride(k, s->out), s->accumulate, k->solo);
-	if (s->vector >= 0 || k->branches)
-		add_branches(k, s, 0, rows_of(k), from, to);
+	if (k->branches)
+		pool_barrier(k->w);
+	for (int32_t i = 0; (s->vector >= 0 || k->branches) && i < b->n_segments;) {
+		struct run r = next_run(k, &i);
+		if (from < to)
+			branch_up(k, s, &r, shared_low_rank(k, s, &r), from, to);
+	}
 }
 
 void forward_step_delta(struct walk *k, const struct step *s)
 {
 	int64_t from, to;
 	worker_range(k->w, rows_of(k), 1, &from, &to);
-	add_branches(k, s, from, to, 0, k->f->model->layers[k->layer].linear[s->linear].rows);
+	for (int32_t i = 0; i < k->job->batch->n_segments;) {
+		struct run r = next_run(k, &i);
+		r.row = r.row > from ? r.row : from;
+		r.end = r.end < to ? r.end : to;
+		if (r.row >= r.end)
+			continue;
+		branch_down(k, s, &r, k->lane->low_rank);
+		branch_up(k, s, &r, k->lane->low_rank, 0, k->f->model->layers[k->layer].linear[s->linear].rows);
+	}
 }
 
 /* Per-head norm and rotary embedding of rows [from, to), in place. */

@@ -20,28 +20,30 @@ static const struct lora_kernels *kernels(void)
 	return &lora_kernels_base;
 }
 
-static void store(enum lora_type type, const float *x, int64_t n, void *out)
+/* Element i of rank r is at w[i * step + r * rank_step]. */
+static void store(enum lora_type type, const float *w, int64_t size, int64_t step, int32_t rank, int64_t rank_step, char *out)
 {
-	if (type == LORA_F16)
-		kernels()->store(x, n, out);
-	else
-		memcpy(out, x, (size_t)n * sizeof *x);
+	for (int64_t block = 0; block < size; block += LORA_BLOCK)
+		for (int32_t r = 0; r < rank; r++) {
+			float lanes[LORA_BLOCK] = {0};
+			for (int64_t i = block; i < size && i < block + LORA_BLOCK; i++)
+				lanes[i - block] = w[i * step + r * rank_step];
+			char *to = out + (size_t)(block * rank + r * LORA_BLOCK) * lora_element_bytes(type);
+			if (type == LORA_F16)
+				kernels()->store(lanes, LORA_BLOCK, (uint16_t *)to);
+			else
+				memcpy(to, lanes, sizeof lanes);
+		}
 }
 
 void lora_store_a(enum lora_type type, const float *a, int64_t k, int32_t rank, void *out)
 {
-	store(type, a, k * rank, out);
+	store(type, a, k, 1, rank, k, out);
 }
 
 void lora_store_b(enum lora_type type, const float *b, int64_t n, int32_t rank, void *out)
 {
-	for (int64_t block = 0; block < n; block += LORA_BLOCK)
-		for (int32_t r = 0; r < rank; r++) {
-			float lanes[LORA_BLOCK] = {0};
-			for (int64_t j = block; j < n && j < block + LORA_BLOCK; j++)
-				lanes[j - block] = b[j * rank + r];
-			store(type, lanes, LORA_BLOCK, (char *)out + (size_t)(block * rank + r * LORA_BLOCK) * lora_element_bytes(type));
-		}
+	store(type, b, n, rank, rank, 1, out);
 }
 
 void lora_down(enum lora_type type, const float *x, int64_t ldx, int64_t rows, const void *a, int64_t k, int32_t rank, float *u)

@@ -1,7 +1,7 @@
 /* lora_rows.h: the two products of a LoRA branch (Hu et al. 2021) for generation: few rows, weights stored as f32 or f16 and read once per
  * four rows. At decode the cost is reading the weights, which is why they are stored small and why callers may split
- * the outputs. Serial. A is [R, K]; B [N, R] is stored in blocks of 16 outputs, [N/16][R][16] with zeros past N, so that both are read front to
- * back. f16 saturates at its largest finite value.
+ * the outputs. Serial. A [R, K] and B [N, R] are both stored in blocks of 16 inputs or outputs, [./16][R][16] with zeros past the end, so that
+ * they are read front to back and all ranks share a load of x. f16 saturates at its largest finite value.
  */
 #pragma once
 #include <stddef.h>
@@ -11,8 +11,8 @@ enum lora_type { LORA_F32, LORA_F16 };
 static inline size_t lora_element_bytes(enum lora_type type) { return type == LORA_F16 ? 2 : 4; }
 
 #define LORA_BLOCK 16
-static inline size_t lora_a_bytes(enum lora_type type, int64_t k, int32_t rank) { return (size_t)(k * rank) * lora_element_bytes(type); }
-static inline size_t lora_b_bytes(enum lora_type type, int64_t n, int32_t rank) { return (size_t)((n + LORA_BLOCK - 1) / LORA_BLOCK * LORA_BLOCK * rank) * lora_element_bytes(type); }
+/* Of A (size = K) or B (size = N). */
+static inline size_t lora_bytes(enum lora_type type, int64_t size, int32_t rank) { return (size_t)((size + LORA_BLOCK - 1) / LORA_BLOCK * LORA_BLOCK * rank) * lora_element_bytes(type); }
 void lora_store_a(enum lora_type type, const float *a, int64_t k, int32_t rank, void *out);
 void lora_store_b(enum lora_type type, const float *b, int64_t n, int32_t rank, void *out);
 /* u[t, r] = x[t, :] . a[r, :] */

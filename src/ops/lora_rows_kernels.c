@@ -18,34 +18,36 @@ INLINE vf weight(enum lora_type type, const void *base, int64_t i)
 	return type == LORA_F16 ? simd_load_half((const uint16_t *)base + i) : simd_load((const float *)base + i);
 }
 
-/* The last, partial vector of a row of weights. */
-INLINE vf weight_part(enum lora_type type, const void *base, int64_t i, int64_t n)
+/* Where the vector of inputs or outputs from i on starts, at rank 0; the other ranks follow, LORA_BLOCK apart. */
+INLINE int64_t place(int64_t i, int32_t rank)
 {
-	uint16_t lanes[SIMD] = {0};
-	if (type == LORA_F32)
-		return simd_load_part((const float *)base + i, n);
-	memcpy(lanes, (const uint16_t *)base + i, (size_t)n * sizeof *lanes);
-	return simd_load_half(lanes);
+	return i / LORA_BLOCK * LORA_BLOCK * rank + i % LORA_BLOCK;
 }
 
 /* D ranks x R rows at once: the accumulators are independent, so that no chain of additions is waited for. */
 INLINE void down_block(enum lora_type type, int D, int R, const float *x, int64_t ldx, const void *a, int64_t k, int32_t r, int32_t rank, float *u)
 {
-	vf sum[4][4] = {{{0}}};
-	int64_t i = 0;
-	for (; i + SIMD <= k; i += SIMD)
-		for (int d = 0; d < D; d++) {
-			vf w = weight(type, a, (r + d) * k + i);
-			for (int t = 0; t < R; t++)
-				sum[d][t] += w * simd_load(x + t * ldx + i);
-		}
-	if (i < k)
-		for (int d = 0; d < D; d++) {
-			vf w = weight_part(type, a, (r + d) * k + i, k - i);
-			for (int t = 0; t < R; t++)
-				sum[d][t] += w * simd_load_part(x + t * ldx + i, k - i);
-		}
+	vf sum[8][4], in[4];
+#pragma GCC unroll 8
 	for (int d = 0; d < D; d++)
+#pragma GCC unroll 8
+		for (int t = 0; t < R; t++)
+			sum[d][t] = simd_set(0);
+	for (int64_t i = 0; i < k; i += SIMD) {
+#pragma GCC unroll 8
+		for (int t = 0; t < R; t++)
+			in[t] = i + SIMD <= k ? simd_load(x + t * ldx + i) : simd_load_part(x + t * ldx + i, k - i);
+#pragma GCC unroll 8
+		for (int d = 0; d < D; d++) {
+			vf w = weight(type, a, place(i, rank) + (r + d) * LORA_BLOCK);
+#pragma GCC unroll 8
+			for (int t = 0; t < R; t++)
+				sum[d][t] += w * in[t];
+		}
+	}
+#pragma GCC unroll 8
+	for (int d = 0; d < D; d++)
+#pragma GCC unroll 8
 		for (int t = 0; t < R; t++)
 			u[t * rank + r + d] = simd_sum(sum[d][t]);
 }
@@ -53,6 +55,8 @@ INLINE void down_block(enum lora_type type, int D, int R, const float *x, int64_
 INLINE void down(enum lora_type type, int R, const float *x, int64_t ldx, const void *a, int64_t k, int32_t rank, float *u)
 {
 	int32_t r = 0;
+	for (; R == 1 && r + 8 <= rank; r += 8)
+		down_block(type, 8, R, x, ldx, a, k, r, rank, u);
 	for (; r + 4 <= rank; r += 4)
 		down_block(type, 4, R, x, ldx, a, k, r, rank, u);
 	for (; r < rank; r++)
@@ -62,7 +66,7 @@ INLINE void down(enum lora_type type, int R, const float *x, int64_t ldx, const 
 INLINE void up(enum lora_type type, int R, const float *u, int32_t rank, const void *b, int64_t from, int64_t to, float scale, float *y, int64_t ldy)
 {
 	for (int64_t j = from; j < to; j += SIMD) {
-		int64_t left = to - j < SIMD ? to - j : SIMD, base = j / LORA_BLOCK * LORA_BLOCK * rank + j % LORA_BLOCK;
+		int64_t left = to - j < SIMD ? to - j : SIMD, base = place(j, rank);
 		vf sum[4] = {{0}};
 		for (int32_t r = 0; r < rank; r++) {
 			vf w = weight(type, b, base + r * LORA_BLOCK);

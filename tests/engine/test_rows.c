@@ -107,7 +107,7 @@ static void check_lora(enum lora_type type, int64_t rows, int64_t k, int64_t n, 
 {
 	float *x = mem_array((size_t)(rows * k), 4), *a = mem_array((size_t)(rank * k), 4), *b = mem_array((size_t)(rank * n), 4), *y = mem_array((size_t)(rows * n), 4);
 	float *u = mem_array((size_t)(rows * rank), 4);
-	void *sa = mem_alloc(lora_a_bytes(type, k, rank)), *sb = mem_alloc(lora_b_bytes(type, n, rank));
+	void *sa = mem_alloc(lora_bytes(type, k, rank)), *sb = mem_alloc(lora_bytes(type, n, rank));
 	for (int64_t i = 0; i < rows * k; i++)
 		x[i] = noise((uint64_t)i);
 	for (int64_t i = 0; i < rank * k; i++)
