@@ -6,6 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 kaito=$PWD/build/release/kaito
 work=$(mktemp -d /tmp/kaito-demo.XXXXXX)
+export KAITO_STORE=$work/store # image copies of this run only
 registry_pid="" server_pid=""
 started=$SECONDS
 stop() {
@@ -55,7 +56,7 @@ sed "s/max_steps: .*/max_steps: ${STEPS:-40}/" examples/demo/training_config.yam
 "$kaito" tune --config "$work/training_config.yaml" --model "$model" --data "$data" --output "$work/adapter" --method qlora --metrics-port 0 --push "$image"
 
 say "4. forget the local copy, pull the image"
-rm -rf "$work/adapter"
+rm -rf "$work/adapter" "$KAITO_STORE"
 "$kaito" pull "$image" --output "$work/pulled"
 find "$work/pulled" -type f | sort
 
