@@ -119,19 +119,19 @@ void registry_close(struct registry *r)
 	free(r->push_scope);
 }
 
-static int send_manifest_request(struct registry *r, const char *method, const char *target, struct http_response *response, struct err *err)
+static int get_manifest_response(struct registry *r, const char *target, struct http_response *response, struct err *err)
 {
 	static const char *const HEADERS[] = {ACCEPT, NULL};
 	CLEANUP(mem_freep) char *path = mem_printf("/v2/%s/manifests/%s", r->repository, target);
 	const struct registry_request q = {
-		.http = {.method = method, .headers = HEADERS, .body_max = LIMIT_OCI_MANIFEST_BYTES}, .path = path, .scope = r->pull_scope};
+		.http = {.method = "GET", .headers = HEADERS, .body_max = LIMIT_OCI_MANIFEST_BYTES}, .path = path, .scope = r->pull_scope};
 	return registry_send(r, &q, response, err);
 }
 
 int registry_get_manifest(struct registry *r, const char *target, struct buf *body, char digest[DIGEST_TEXT], struct err *err)
 {
 	CLEANUP(http_response_done) struct http_response response = {0};
-	if (send_manifest_request(r, "GET", target, &response, err) < 0)
+	if (get_manifest_response(r, target, &response, err) < 0)
 		return -1;
 	if (response.status != 200) {
 		CLEANUP(mem_freep) char *doing = mem_printf("get manifest %.80s of", target);
@@ -146,21 +146,6 @@ int registry_get_manifest(struct registry *r, const char *target, struct buf *bo
 	*body = response.body;
 	response.body = (struct buf){0};
 	return 0;
-}
-
-int registry_resolve(struct registry *r, const char *target, char digest[DIGEST_TEXT], struct err *err)
-{
-	CLEANUP(http_response_done) struct http_response response = {0};
-	if (send_manifest_request(r, "HEAD", target, &response, err) < 0)
-		return -1;
-	CLEANUP(mem_freep) char *doing = mem_printf("look up %.80s of", target);
-	if (response.status != 200)
-		return registry_error(r, &response, doing, err);
-	const char *announced = http_response_header(&response, "docker-content-digest");
-	if (announced && digest_is_valid(str_of(announced)))
-		return digest_parse(str_of(announced), digest, err);
-	CLEANUP(buf_done) struct buf body = {0}; /* an old registry: the manifest itself says it */
-	return registry_get_manifest(r, target, &body, digest, err);
 }
 
 int registry_put_manifest(struct registry *r, const char *target, const char *media_type, const char *text, const char *digest, struct err *err)

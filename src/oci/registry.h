@@ -25,8 +25,6 @@ void registry_close(struct registry *r);
 
 /* GET a manifest by tag or digest; its digest is verified and returned. *body is the caller's. */
 WARN_UNUSED int registry_get_manifest(struct registry *r, const char *target, struct buf *body, char digest[DIGEST_TEXT], struct err *err);
-/* The digest that a tag has now. ERR_NOT_FOUND when there is none. */
-WARN_UNUSED int registry_resolve(struct registry *r, const char *target, char digest[DIGEST_TEXT], struct err *err);
 WARN_UNUSED int registry_put_manifest(struct registry *r, const char *target, const char *media_type, const char *text,
 				      const char *digest, struct err *err);
 

@@ -43,7 +43,6 @@ static inline const struct graph *layer_graph(const struct layer_walk *w, int32_
 /* Sum of the ranks of this layer's LoRA slots, and the largest sum over one run of linears. */
 int64_t layer_rank_sum(const struct lora *l, int32_t layer);
 int64_t layer_run_ranks(const struct layer_walk *w);
-size_t layer_record_bytes(const struct layer_walk *w, int32_t layer, enum keep_level level);
 /* Bytes that the frozen products want. */
 size_t layer_input_bytes(const struct layer_walk *w);
 size_t layer_back_bytes(const struct layer_walk *w, struct pool *pool);

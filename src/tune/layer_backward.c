@@ -26,15 +26,6 @@ int64_t layer_run_ranks(const struct layer_walk *w)
 	return most;
 }
 
-size_t layer_record_bytes(const struct layer_walk *w, int32_t layer, enum keep_level level)
-{
-	const struct graph *g = layer_graph(w, layer);
-	size_t rows = (size_t)w->rows_max;
-	if (level == KEEP_INPUT)
-		return (size_t)g->values[0].width * rows * layer_kept_bytes(w);
-	return rows * ((size_t)g->kept_columns * layer_kept_bytes(w) + ((size_t)layer_rank_sum(w->lora, layer) + (size_t)w->model->config.heads) * sizeof(float));
-}
-
 size_t layer_input_bytes(const struct layer_walk *w)
 {
 	size_t most = 0;

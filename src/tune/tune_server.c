@@ -50,7 +50,6 @@ int tune_server_start(struct tune_server **out, int port, struct err *err)
 }
 
 struct metrics *tune_server_metrics(struct tune_server *s) { return s->metrics; }
-int tune_server_port(const struct tune_server *s) { return s->http ? http_server_port(s->http) : 0; }
 
 void tune_server_stop(struct tune_server *s)
 {

@@ -7,5 +7,4 @@ struct tune_server;
 /* port 0: the metrics exist, nothing listens. ERR_BUSY names a port in use. */
 WARN_UNUSED int tune_server_start(struct tune_server **out, int port, struct err *err);
 struct metrics *tune_server_metrics(struct tune_server *s);
-int tune_server_port(const struct tune_server *s); /* 0: nothing listens */
 void tune_server_stop(struct tune_server *s);      /* NULL is allowed */

@@ -223,9 +223,3 @@ const struct weights_tensor *weights_find(const struct weights *w, const char *n
 	uintptr_t i = (uintptr_t)map_get(&w->by_name, str_of(name));
 	return i ? &w->tensors.data[i - 1] : NULL;
 }
-
-void weights_drop(const struct weights *w, const struct weights_tensor *t)
-{
-	(void)w;
-	fd_map_drop(t->data, t->bytes);
-}

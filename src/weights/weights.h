@@ -31,8 +31,6 @@ const char *weights_folder(const struct weights *w);     /* folder that holds co
 size_t weights_count(const struct weights *w);
 const struct weights_tensor *weights_at(const struct weights *w, size_t i);    /* file order */
 const struct weights_tensor *weights_find(const struct weights *w, const char *name); /* NULL when absent */
-/* Advise the kernel that this tensor's pages are no longer needed. */
-void weights_drop(const struct weights *w, const struct weights_tensor *t);
 
 /* Metadata. Safetensors: the parsed config.json of the folder (NULL for a bare file). GGUF: NULL; use weights_meta. */
 const json_t *weights_config(const struct weights *w);
