@@ -33,6 +33,8 @@ static const struct err_traits TRAITS[ERR_KIND_COUNT] = {
 	[ERR_DIVERGED] = {"diverged", "LossDiverged", 500, ERR_RETRY_NEVER, 19},
 	[ERR_UNSUPPORTED] = {"unsupported", "Unsupported", 501, ERR_RETRY_NEVER, 20},
 	[ERR_SAVED] = {"saved", "InterruptedAndSaved", 503, ERR_RETRY_NOW, 21},
+	[ERR_CONFLICT] = {"conflict", "Conflict", 409, ERR_RETRY_NOW, 22},
+	[ERR_GONE] = {"gone", "Gone", 410, ERR_RETRY_NOW, 23},
 };
 
 const struct err_traits *err_traits(enum err_kind kind)

@@ -29,6 +29,8 @@ enum err_kind {
 	ERR_DIVERGED,     /* training loss became NaN or infinite */
 	ERR_UNSUPPORTED,  /* valid, but this build cannot do it */
 	ERR_SAVED,        /* stopped by a signal after saving; the same command continues */
+	ERR_CONFLICT,     /* someone else changed the object meanwhile; read it again */
+	ERR_GONE,         /* what was asked for is no longer kept (an old resourceVersion) */
 	ERR_KIND_COUNT
 };
 

@@ -1,0 +1,11 @@
+/* event_recorder.h: Kubernetes Events (core/v1), sent by a thread of its own so that a reconcile never waits for them. The same event
+ * about the same object within 10 minutes raises its count instead of making another. Full queue: the oldest are dropped and counted. */
+#pragma once
+#include "kube/client.h"
+
+struct event_recorder;
+struct event_recorder *event_recorder_new(struct kube_client *client, const char *component);
+void event_recorder_free(struct event_recorder *r); /* sends what is queued, at most 2 s */
+/* type "Normal" or "Warning"; involved needs apiVersion, kind and metadata. Cluster-scoped objects: namespace "default". */
+void event_emit(struct event_recorder *r, const json_t *involved, const char *type, const char *reason, const char *fmt, ...)
+	__attribute__((format(printf, 5, 6)));
