@@ -36,3 +36,6 @@ json_t *workspace_match_labels(const struct workspace_view *w);
 /* JSON of resource, inference and tuning in upstream's field order, each with a newline, as hashed for the revision (SHA-256, hex, 65 bytes).
  * tuning.afterSuccess is left out: it does not change the workload that runs, and upstream's hashes stay valid. */
 void workspace_hash(const struct workspace_view *w, char out[65]);
+/* {resource, inference, tuning} as a ControllerRevision's data holds them (upstream's members: presetOptions {} is there, a missing
+ * section is null; tuning.afterSuccess is left out as in the hash). New reference. */
+json_t *workspace_revision_data(const struct workspace_view *w);
