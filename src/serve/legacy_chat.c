@@ -9,92 +9,13 @@
 
 #include "base/clock.h"
 #include "codec/json.h"
-
-struct legacy_kwargs {
-	int64_t max_length, min_length, max_new_tokens, min_new_tokens, num_beams, top_k, seed, pad_token_id, num_return_sequences;
-	bool do_sample;
-	double temperature, top_p, typical_p, min_p, repetition_penalty;
-	const json_t *eos_token_id, *stop_strings;
-};
-struct legacy_body {
-	const char *prompt, *prefix, *long_generation, *model;
-	const json_t *messages, *kwargs, *template_choice;
-	bool return_full_text, clean_up_spaces;
-	int8_t as_message; /* 1: the prompt is a user message, 0: a text to complete, -1: complete, and ask again if that says nothing */
-	double timeout;
-	struct legacy_kwargs k;
-};
-#define AT(member) offsetof(struct legacy_body, member)
-static const struct body_field ROWS[] = {
-	{"apply_chat_template", BODY_ANY, AT(template_choice), false, 0, 0, NULL, "true: the prompt is a user message; false: a text to complete; absent: complete, and answer as a message when that gives no text"},
-	{"clean_up_tokenization_spaces", BODY_BOOL, AT(clean_up_spaces), false, 0, 0, "false", "remove spaces before punctuation and contractions"},
-	{"generate_kwargs", BODY_OBJECT, AT(kwargs), false, 0, 0, NULL, "generation parameters, see the next table"},
-	{"handle_long_generation", BODY_STRING, AT(long_generation), false, 0, 0, NULL, "\"hole\": drop the beginning of a prompt that does not fit"},
-	{"messages", BODY_ANY, AT(messages), false, 0, 0, NULL, "conversation; the answer is the assistant's reply"},
-	{"model", BODY_STRING, AT(model), false, 0, 0, NULL, "served name or adapter; absent: the first adapter, else the base model"},
-	{"prefix", BODY_STRING, AT(prefix), false, 0, 0, NULL, "text put before the prompt"},
-	{"prompt", BODY_STRING, AT(prompt), false, 0, 0, NULL, "text to go on with"},
-	{"return_full_text", BODY_BOOL, AT(return_full_text), false, 0, 0, "true", "put the prompt before the answer"},
-	{"timeout", BODY_FLOAT, AT(timeout), false, 0, 1e6, NULL, "seconds after which the request ends with 504"},
-};
-const struct body_table LEGACY_BODY = BODY_TABLE("chat", ROWS);
-#undef AT
-#define AT(member) offsetof(struct legacy_kwargs, member)
-static const struct body_field KWARGS_ROWS[] = {
-	{"do_sample", BODY_BOOL, AT(do_sample), false, 0, 0, "true", "false is greedy"},
-	{"early_stopping", BODY_UNUSED, 0, false, 0, 0, "false", "concerns beams only; accepted"},
-	{"eos_token_id", BODY_ANY, AT(eos_token_id), false, 0, 0, NULL, "token id or list that ends the generation instead of the model's"},
-	{"max_length", BODY_INT, AT(max_length), false, 1, 1e9, "200", "ceiling of prompt and new tokens together"},
-	{"max_new_tokens", BODY_INT, AT(max_new_tokens), false, 1, 1e9, NULL, "ceiling of new tokens; wins over max_length"},
-	{"min_length", BODY_INT, AT(min_length), false, 0, 1e9, "0", "floor of prompt and new tokens together"},
-	{"min_new_tokens", BODY_INT, AT(min_new_tokens), false, 0, 1e9, NULL, "floor of new tokens; wins over min_length"},
-	{"min_p", BODY_FLOAT, AT(min_p), false, 0, 1, "0.0", "drop tokens less likely than this share of the likeliest"},
-	{"num_beams", BODY_INT, AT(num_beams), false, 0, 0, "1", "only 1: beam search is not supported"},
-	{"num_return_sequences", BODY_INT, AT(num_return_sequences), false, 0, 0, "1", "only 1"},
-	{"pad_token_id", BODY_INT, AT(pad_token_id), false, 0, 1e9, NULL, "accepted: single prompts need no padding"},
-	{"repetition_penalty", BODY_FLOAT, AT(repetition_penalty), false, 1e-4, 100, "1.0", "divides logits of tokens in prompt and output"},
-	{"seed", BODY_INT, AT(seed), false, 0, 0, NULL, "same seed, same text"},
-	{"stop_strings", BODY_ANY, AT(stop_strings), false, 0, 0, NULL, "text or list of texts that end the generation"},
-	{"temperature", BODY_FLOAT, AT(temperature), false, 0, 100, "1.0", "0 is greedy"},
-	{"top_k", BODY_INT, AT(top_k), false, 0, 1e9, "10", "keep the k likeliest tokens; 0: all"},
-	{"top_p", BODY_FLOAT, AT(top_p), false, 0, 1, "1.0", "keep the likeliest tokens up to this total probability"},
-	{"typical_p", BODY_FLOAT, AT(typical_p), false, 0, 1, "1.0", "keep the most typical tokens up to this total probability"},
-};
-const struct body_table LEGACY_KWARGS_BODY = BODY_TABLE("chat: generate_kwargs", KWARGS_ROWS);
-
-static int decode(const json_t *json, struct legacy_body *b, struct err *err)
-{
-	*b = (struct legacy_body){.return_full_text = true,
-		.k = {.max_length = 200, .max_new_tokens = SAMPLING_ABSENT, .min_new_tokens = SAMPLING_ABSENT, .num_beams = 1, .num_return_sequences = 1,
-		      .top_k = 10, .seed = SAMPLING_ABSENT, .do_sample = true, .temperature = 1, .top_p = 1, .typical_p = 1, .repetition_penalty = 1}};
-	if (body_decode(&LEGACY_BODY, json, "", b, err) < 0 || (b->kwargs && body_decode(&LEGACY_KWARGS_BODY, b->kwargs, "generate_kwargs.", &b->k, err) < 0))
-		return -1;
-	if (b->template_choice && !json_is_boolean(b->template_choice))
-		return err_set(err, ERR_INVALID, "'apply_chat_template': must be true or false, not %s", json_type_name(b->template_choice));
-	b->as_message = b->template_choice ? json_is_true(b->template_choice) : -1;
-	if (!b->prompt && b->messages && json_array_size(b->messages) == 0)
-		return err_set(err, ERR_INVALID, "Conversational parameter messages required");
-	if (!b->messages && (!b->prompt || !b->prompt[0]))
-		return err_set(err, ERR_INVALID, "Text generation parameter prompt required");
-	if (b->k.num_beams != 1 || b->k.num_return_sequences != 1)
-		return err_set(err, ERR_INVALID, "'generate_kwargs.%s': only 1 is supported", b->k.num_beams != 1 ? "num_beams" : "num_return_sequences");
-	if (b->long_generation && strcmp(b->long_generation, "hole") != 0)
-		return err_set(err, ERR_INVALID, "'handle_long_generation': must be null or \"hole\", not '%.40s'", b->long_generation);
-	return 0;
-}
+#include "contract/chat_request.h"
 
 /* --- lengths -------------------------------------------------------------------------------------------------------- */
 
-/* New tokens that the request allows, by transformers' counting: max_length holds the prompt too, and one token comes at least. */
-static int64_t new_tokens(const struct legacy_kwargs *k, size_t n_prompt)
+static int set_limits(const struct serve *s, const struct chat_request *b, struct generation_prompt *p, struct sampling *out, struct err *err)
 {
-	int64_t n = k->max_new_tokens != SAMPLING_ABSENT ? k->max_new_tokens : k->max_length - (int64_t)n_prompt;
-	return n < 1 ? 1 : n;
-}
-
-static int set_limits(const struct serve *s, const struct legacy_body *b, struct generation_prompt *p, struct sampling *out, struct err *err)
-{
-	int64_t wanted = new_tokens(&b->k, p->len), room = (int64_t)s->max_model_len - (int64_t)p->len;
+	int64_t wanted = chat_request_max_tokens(b, (int64_t)p->len), room = (int64_t)s->max_model_len - (int64_t)p->len;
 	if (room < wanted && b->long_generation) {
 		if (wanted >= s->max_model_len)
 			return err_set(err, ERR_LIMIT, "'generate_kwargs.max_new_tokens': leaves no room for a prompt in a context of %d tokens", s->max_model_len);
@@ -102,8 +23,7 @@ static int set_limits(const struct serve *s, const struct legacy_body *b, struct
 		*p = (struct generation_prompt){p->ids + (p->len - keep), keep};
 		room = wanted;
 	}
-	int64_t least = b->k.min_new_tokens != SAMPLING_ABSENT ? b->k.min_new_tokens : b->k.min_length - (int64_t)p->len;
-	out->min_tokens = (int32_t)(least < 0 ? 0 : least);
+	out->min_tokens = (int32_t)chat_request_min_tokens(b, (int64_t)p->len);
 	return sampling_limit(s, SAMPLING_ABSENT, wanted < room || room < 1 ? wanted : room, p->len, out, err);
 }
 
@@ -119,10 +39,10 @@ static int set_end(const json_t *eos, struct sampling_body *out, json_t **ids, s
 	return 0;
 }
 
-static int build(struct http_exchange *x, const struct legacy_body *b, struct generation_prompt *p, struct sampling *out, struct err *err)
+static int build(struct http_exchange *x, const struct chat_request *b, struct generation_prompt *p, struct sampling *out, struct err *err)
 {
 	CLEANUP(json_decrefp) json_t *ids = NULL;
-	const struct legacy_kwargs *k = &b->k;
+	const struct chat_request_kwargs *k = &b->k;
 	struct sampling_body s = sampling_body_default();
 	s.temperature = k->do_sample ? k->temperature : 0;
 	s.top_k = k->top_k;
@@ -163,7 +83,7 @@ static str clean_up(struct http_exchange *x, str text)
 	return (str){out, len};
 }
 
-static int reply(struct http_exchange *x, const struct legacy_body *b, str prompt, const struct generation_choice *c)
+static int reply(struct http_exchange *x, const struct chat_request *b, str prompt, const struct generation_choice *c)
 {
 	str answer = buf_str(&c->text);
 	CLEANUP(buf_done) struct buf whole = {.max = SIZE_MAX / 2};
@@ -192,7 +112,7 @@ static const char *default_model(struct serve *s, struct arena *arena)
 }
 
 /* One generation of the request's text; 0 with *g set, positive when the client is already answered. */
-static int generate(struct http_exchange *x, const struct legacy_body *b, const json_t *messages, const char *prompt, int32_t adapter,
+static int generate(struct http_exchange *x, const struct chat_request *b, const json_t *messages, const char *prompt, int32_t adapter,
 		    struct generation **g, struct err *err)
 {
 	struct generation_prompt p;
@@ -213,10 +133,10 @@ static bool says_nothing(struct generation *g) { return str_trim(buf_str(&genera
 static int answer(struct http_exchange *x, const json_t *json, struct err *err)
 {
 	struct serve *s = serve_of(x);
-	struct legacy_body b;
+	struct chat_request b;
 	const char *shown;
 	int32_t adapter;
-	if (decode(json, &b, err) < 0)
+	if (chat_request_decode(json, &b, err) < 0)
 		return -1;
 	if (models_find(x, b.model ? b.model : default_model(s, http_arena(x)), &adapter, &shown) > 0)
 		return 0;

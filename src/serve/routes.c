@@ -2,6 +2,8 @@
  * table if it takes one, and a row here; the OpenAPI document and docs/api.md follow. */
 #include "serve/routes.h"
 
+#include "contract/chat_request.h"
+
 #define BODIES(...) (const struct body_table *const[]){__VA_ARGS__, NULL}
 
 static const struct endpoint PAGE = {"pages", "chat page; with Accept: application/json a greeting", "HTML, or {\"message\"}", NULL, false, false};
@@ -15,7 +17,7 @@ static const struct endpoint MODELS = {"models", "the base model and loaded adap
 static const struct endpoint MODEL = {"models", "one of them", "a model object", NULL, false, false};
 static const struct endpoint TOKENIZE = {"tokens", "text or messages to token ids", "{\"count\",\"max_model_len\",\"tokens\",\"token_strs\"}", BODIES(&TOKENIZE_BODY), true, false};
 static const struct endpoint DETOKENIZE = {"tokens", "token ids to text", "{\"prompt\"}", BODIES(&DETOKENIZE_BODY), false, false};
-static const struct endpoint CHAT = {"generation", "upstream's native API before 0.9", "{\"Result\"}", BODIES(&LEGACY_BODY, &LEGACY_KWARGS_BODY), true, false};
+static const struct endpoint CHAT = {"generation", "upstream's native API before 0.9", "{\"Result\"}", BODIES(&CHAT_REQUEST_BODY, &CHAT_REQUEST_KWARGS_BODY), true, false};
 static const struct endpoint CHAT_COMPLETIONS = {"generation", "OpenAI chat completions", "chat.completion", BODIES(&CHAT_BODY, &SAMPLING_BODY), true, true};
 static const struct endpoint COMPLETIONS = {"generation", "OpenAI completions", "text_completion", BODIES(&COMPLETION_BODY, &SAMPLING_BODY), true, true};
 static const struct endpoint RESPONSES = {"generation", "OpenAI responses", "response", BODIES(&RESPONSE_BODY, &SAMPLING_BODY), true, true};

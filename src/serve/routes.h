@@ -1,6 +1,6 @@
 /* routes.h: the one table of endpoints, and the metrics that they keep. */
 #pragma once
-#include "serve/body.h"
+#include "contract/body.h"
 #include "serve/state.h"
 
 /* What documents and admission need to know about a route; its http_route's detail. */
@@ -25,4 +25,4 @@ void serve_count_request(void *context, const struct http_exchange *x, int statu
 
 /* Bodies, beside their decoders. */
 extern const struct body_table SAMPLING_BODY, CHAT_BODY, COMPLETION_BODY, RESPONSE_BODY, EMBEDDING_BODY, TOKENIZE_BODY, DETOKENIZE_BODY,
-	LOAD_ADAPTER_BODY, UNLOAD_ADAPTER_BODY, LEGACY_BODY, LEGACY_KWARGS_BODY, MESSAGES_BODY;
+	LOAD_ADAPTER_BODY, UNLOAD_ADAPTER_BODY, MESSAGES_BODY;

@@ -1,6 +1,6 @@
 /* body.h: request bodies as tables. One row per member gives decoding, type and range check, the OpenAPI schema and
  * the reference page. Unknown members are ignored, as vLLM ignores them; null counts as absent.
- * An error's message starts with the member's name in quotes and a colon: `'temperature': must be …`; error.c
+ * An error's message starts with the member's name in quotes and a colon: `'temperature': must be …`; the server's error shape
  * takes "param" of the OpenAI error from there. */
 #pragma once
 #include "base/err.h"

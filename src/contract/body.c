@@ -1,5 +1,5 @@
 /* body.c: the decoder and the schema writer behind body.h. */
-#include "serve/body.h"
+#include "contract/body.h"
 
 #include "codec/json.h"
 #include <math.h>
