@@ -21,7 +21,7 @@ int estimate_nodes(const struct catalog_model *m, const struct gpu_config *gpu, 
 	int nodes = (min_gpus + gpu->gpus - 1) / gpu->gpus;
 	if (gpu->mig && nodes > 1)
 		return err_set(err, ERR_INVALID, "model needs %.1fGB (weights %.1fGB + overhead %.1fGB) but MIG profile %s only provides %.0fGB",
-			       (weights + reserved) / GIB, m->weights_gib, reserved / GIB, gpu->model ? gpu->model : "", gpu->gib);
+			       (weights + reserved) / GIB, weights / GIB, reserved / GIB, gpu->model ? gpu->model : "", gpu->gib);
 	*out = (struct estimate){nodes, min_gpus, available / GIB, reserved / GIB};
 	return 0;
 }

@@ -39,13 +39,26 @@ extern const struct catalog_model CATALOG_MODELS[];
 extern const size_t CATALOG_MODEL_COUNT;
 extern const char CATALOG_BASE_TAG[];    /* "0.5.0", of kaito-base */
 
+/* Upstream's artifact images: <registry>/kaito-<name>:<tag>. */
+struct catalog_image { const char *name, *tag; };
+extern const struct catalog_image CATALOG_IMAGES[];
+extern const size_t CATALOG_IMAGE_COUNT;
+
 /* The row for a preset name: alias or id, any case. NULL: not in the catalogue. */
 const struct catalog_model *catalog_model_find(const char *preset);
+/* The alias or id most like a name that was not found; NULL: none is near. For "did you mean". */
+const char *catalog_model_nearest(const char *preset);
 bool catalog_model_deprecated(const char *preset); /* phi-2 … */
 /* ORG/NAME with two non-empty halves. */
 bool catalog_model_is_hub_name(const char *preset);
 /* Last path part, lower case. out at least 128 bytes. */
 void catalog_model_short_name(const struct catalog_model *m, char *out, size_t size);
+/* The whole id in lower case: what upstream puts in vLLM's --model and in --pretrained_model_name_or_path, however the preset was
+ * written; its --served-model-name is the short name, and --code-revision only comes with a pinned `revision` (no row has one).
+ * `kaito pull` gets m->id. out at least 128 bytes. */
+void catalog_model_hub_id(const struct catalog_model *m, char *out, size_t size);
+/* Whether the native engine reads this architecture (a quantised base as published: no). */
+bool catalog_model_native(const struct catalog_model *m);
 bool catalog_architecture_supported(const char *architecture); /* by vLLM */
 
 /* Models outside the catalogue, asked from the hub and kept for the process's life. Guarded by its own mutex. */

@@ -19,7 +19,8 @@ struct sku {
 };
 extern const struct sku SKUS[];
 extern const size_t SKU_COUNT;
-const struct sku *sku_find(const char *cloud, const char *name); /* any case; NULL: not in the table */
+const struct sku *sku_find(const char *cloud /* NULL: any */, const char *name); /* any case; NULL: not in the table */
+const char *sku_nearest(const char *cloud /* NULL: any */, const char *name);    /* for "did you mean"; NULL: none is near */
 
 struct mig_profile { const char *name; int gib; };
 extern const struct mig_profile MIG_PROFILES[];
@@ -28,3 +29,6 @@ const struct mig_profile *mig_profile_find(const char *name);
 
 /* What one node offers a model. */
 struct gpu_config { int gpus; double gib /* over all GPUs of the node */; const char *model; bool nvme; int compute_capability; bool mig; };
+struct gpu_config sku_gpu_config(const struct sku *s);
+/* One slice, named after the profile; MIG exists from compute capability 8.0 on. */
+struct gpu_config mig_profile_gpu_config(const struct mig_profile *p);
