@@ -9,13 +9,17 @@ enum address_class {
 	ADDRESS_PRIVATE,    /* loopback, RFC 1918, carrier NAT, unique local …: reachable when allowed */
 	ADDRESS_FORBIDDEN,  /* link-local and cloud metadata, multicast, unspecified: never */
 };
-enum address_reach { ADDRESS_REACH_PUBLIC, ADDRESS_REACH_PRIVATE };
+enum address_reach {
+	ADDRESS_REACH_PUBLIC,
+	ADDRESS_REACH_PRIVATE,
+	ADDRESS_REACH_ANY,  /* the operator chose the address, as in a kubeconfig */
+};
 
 /* *range (may be NULL) gets a word for messages: "loopback", "cloud metadata". Other families are forbidden. */
 enum address_class address_classify(const struct sockaddr *sa, const char **range);
 static inline bool address_allowed(enum address_class c, enum address_reach reach)
 {
-	return c == ADDRESS_PUBLIC || (c == ADDRESS_PRIVATE && reach == ADDRESS_REACH_PRIVATE);
+	return c == ADDRESS_PUBLIC || reach == ADDRESS_REACH_ANY || (c == ADDRESS_PRIVATE && reach == ADDRESS_REACH_PRIVATE);
 }
 /* A literal address as it stands in a URL's host ("10.0.0.1", "[::1]", "::1"); false when it is a name. */
 bool address_parse(str host, struct sockaddr_storage *out);

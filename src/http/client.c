@@ -49,6 +49,8 @@ struct http_client *http_client_new(const struct http_options *options)
 	const char *ca = o->ca_file ? o->ca_file : ca_from_environment();
 	c->ca_file = ca ? mem_strdup(ca) : NULL;
 	o->ca_file = c->ca_file;
+	o->user_agent = o->user_agent ? o->user_agent : "kaito";
+	o->buffer_bytes = o->buffer_bytes ? o->buffer_bytes : 262144;
 	pthread_mutex_init(&c->mu, NULL);
 	return c;
 }

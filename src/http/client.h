@@ -1,8 +1,9 @@
 /* client.h: HTTP requests over libcurl, with what it leaves to its caller: redirects one by one under an address
  * policy, retries with back-off, cancellation, and errors that never carry a secret.
  *
- * A client is shared by threads; a request and its response belong to one. TLS is always verified; the authorities are
- * the system's, or those in the file named by $KAITO_CA_FILE, $CURL_CA_BUNDLE or $SSL_CERT_FILE. Proxies are taken from
+ * A client is shared by threads; a request and its response belong to one. TLS is verified unless a request's http_tls says
+ * otherwise; the authorities are that one's, or the system's, or those in the file named by $KAITO_CA_FILE,
+ * $CURL_CA_BUNDLE or $SSL_CERT_FILE. Proxies are taken from
  * the environment as curl does. Behind a proxy the target's name is resolved there, so only literal addresses can be
  * checked here. */
 #pragma once
@@ -17,6 +18,10 @@ struct http_options { /* zero: the default in parentheses */
 	int64_t stall_s;             /* seconds without a byte in either direction (60) */
 	struct retry_policy retry;   /* (5 tries, 500 ms doubled up to 30 s) */
 	const char *ca_file;         /* (see above) */
+	const char *proxy;           /* (the environment's); "" for none; borrowed for the client's life */
+	const char *user_agent;      /* ("kaito"); borrowed for the client's life */
+	size_t buffer_bytes;         /* of a transfer under way, in each direction (256 KiB; at least 16 KiB) */
+	bool http1;                  /* no HTTP/2: one request at a time on a connection, with less memory */
 	const atomic_bool *cancel;   /* borrowed for the client's life */
 };
 
@@ -33,6 +38,7 @@ struct http_response {
 	                         * (of www-authenticate all, joined by commas) */
 	struct buf body;        /* everything that did not go to the sink */
 	bool private_peer;      /* the first hop's peer has a private address */
+	bool connected;         /* a connection was opened for it; a repeatable request may have been sent before on an older one */
 };
 void http_response_done(struct http_response *r);
 const char *http_response_header(const struct http_response *r, const char *lower_case_name); /* NULL when absent */
@@ -42,6 +48,13 @@ typedef int http_sink(void *context, const struct http_response *head, const voi
 
 /* Bytes to send: memory, or a range of a file (read with pread, so it can be sent again). */
 struct http_body { const void *data; int fd; uint64_t offset, len; bool from_file; };
+
+/* Whom to trust and who we are, as PEM text in memory; empty: as the client. Borrowed for the request. */
+struct http_tls {
+	str ca, cert, key;
+	const char *server_name;     /* asked for and verified instead of the URL's host */
+	bool insecure;               /* nothing is verified */
+};
 
 struct http_request {
 	const char *method;             /* "GET" */
@@ -54,6 +67,9 @@ struct http_request {
 	void *context;                  /* for sink and sent */
 	size_t body_max;                /* ceiling of the collected body (1 MiB); past it ERR_LIMIT, for an error status it is cut */
 	const atomic_bool *cancel;      /* besides the client's; may be NULL */
+	const struct http_tls *tls;     /* may be NULL */
+	int64_t stall_ms;               /* instead of the client's stall_s */
+	bool repeatable;                /* with `once`: libcurl may send it again when a connection kept open turns out to be dead */
 	bool once;                      /* do not retry here: the caller knows better what can be repeated */
 	bool no_redirect;               /* hand 3xx back */
 	bool trust_host;                /* the URL's own host may be private, and then its redirects too */

@@ -174,9 +174,10 @@ static int on_progress(void *context, curl_off_t dl_total, curl_off_t dl, curl_o
 		s->moved = moved;
 		s->moved_ms = now;
 	}
-	if (now - s->moved_ms < s->x->options->stall_s * 1000)
+	int64_t stall_ms = s->x->request->stall_ms ? s->x->request->stall_ms : s->x->options->stall_s * 1000;
+	if (now - s->moved_ms < stall_ms)
 		return 0;
-	err_set(s->err, ERR_TIMEOUT, "nothing was sent or received for %d seconds", (int)s->x->options->stall_s);
+	err_set(s->err, ERR_TIMEOUT, "nothing was sent or received for %.3g seconds", (double)stall_ms / 1000);
 	s->result->retryable = true;
 	return stop(s);
 }
@@ -217,7 +218,7 @@ static void set_body(CURL *h, const struct http_request *q, struct state *s)
 		curl_easy_setopt(h, CURLOPT_NOBODY, 1L);
 		return;
 	}
-	if (strcmp(q->method, "GET") != 0 && strcmp(q->method, "DELETE") != 0) {
+	if (q->body.len || (strcmp(q->method, "GET") != 0 && strcmp(q->method, "DELETE") != 0)) {
 		curl_easy_setopt(h, CURLOPT_UPLOAD, 1L);
 		curl_easy_setopt(h, CURLOPT_INFILESIZE_LARGE, (curl_off_t)q->body.len);
 		curl_easy_setopt(h, CURLOPT_READFUNCTION, on_read);
@@ -240,21 +241,49 @@ static struct curl_slist *header_list(const struct transfer *x)
 	return list;
 }
 
+static struct curl_blob blob(str pem) { return (struct curl_blob){(void *)(uintptr_t)pem.data, pem.len, CURL_BLOB_COPY}; }
+
+/* The system's authorities cost two megabytes of memory once loaded, so they are left alone where they are not asked. */
+static void set_tls(CURL *h, const struct http_tls *tls)
+{
+	struct curl_blob ca = blob(tls->ca), cert = blob(tls->cert), key = blob(tls->key);
+	if (tls->ca.len)
+		curl_easy_setopt(h, CURLOPT_CAINFO_BLOB, &ca);
+	if (tls->ca.len || tls->insecure) {
+		curl_easy_setopt(h, CURLOPT_CAPATH, NULL);
+		curl_easy_setopt(h, CURLOPT_CAINFO, NULL);
+	}
+	if (tls->insecure) {
+		curl_easy_setopt(h, CURLOPT_SSL_VERIFYPEER, 0L);
+		curl_easy_setopt(h, CURLOPT_SSL_VERIFYHOST, 0L);
+	}
+	if (tls->cert.len)
+		curl_easy_setopt(h, CURLOPT_SSLCERT_BLOB, &cert);
+	if (tls->key.len)
+		curl_easy_setopt(h, CURLOPT_SSLKEY_BLOB, &key);
+}
+
 static void set_options(CURL *h, const struct transfer *x, struct state *s, char *detail)
 {
 	curl_easy_setopt(h, CURLOPT_URL, x->url);
 	curl_easy_setopt(h, CURLOPT_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(h, CURLOPT_USERAGENT, "kaito");
+	curl_easy_setopt(h, CURLOPT_USERAGENT, x->options->user_agent);
+	if (x->options->http1)
+		curl_easy_setopt(h, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	if (x->options->proxy)
+		curl_easy_setopt(h, CURLOPT_PROXY, x->options->proxy);
 	curl_easy_setopt(h, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(h, CURLOPT_ERRORBUFFER, detail);
 	curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT_MS, (long)x->options->connect_ms);
-	curl_easy_setopt(h, CURLOPT_BUFFERSIZE, 262144L);
-	curl_easy_setopt(h, CURLOPT_UPLOAD_BUFFERSIZE, 262144L);
+	curl_easy_setopt(h, CURLOPT_BUFFERSIZE, (long)x->options->buffer_bytes);
+	curl_easy_setopt(h, CURLOPT_UPLOAD_BUFFERSIZE, (long)x->options->buffer_bytes);
 	curl_easy_setopt(h, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	if (x->options->ca_file)
 		curl_easy_setopt(h, CURLOPT_CAINFO, x->options->ca_file);
+	if (x->request->tls)
+		set_tls(h, x->request->tls);
 	/* On a connection that it reuses libcurl silently repeats a request that got no answer; "once" must mean once. */
-	bool fresh = x->fresh || (x->request->once && x->request->body.len);
+	bool fresh = x->fresh || (x->request->once && x->request->body.len && !x->request->repeatable);
 	curl_easy_setopt(h, CURLOPT_FRESH_CONNECT, fresh ? 1L : 0L);
 	curl_easy_setopt(h, CURLOPT_OPENSOCKETFUNCTION, open_socket);
 	curl_easy_setopt(h, CURLOPT_OPENSOCKETDATA, s);
@@ -276,15 +305,45 @@ static bool peer_is_private(CURL *h)
 	       address_classify((struct sockaddr *)&sa, NULL) == ADDRESS_PRIVATE;
 }
 
+/* libcurl verifies the URL's host. So the other name goes into the URL, and where to connect is said apart. */
+static struct curl_slist *rename_server(CURL *h, const struct transfer *x, struct curl_slist **headers)
+{
+	const char *name = x->request->tls ? x->request->tls->server_name : NULL;
+	if (!name)
+		return NULL;
+	CURLU *u = curl_url();
+	char *host = NULL, *port = NULL, *url = NULL;
+	struct curl_slist *connect = NULL;
+	if (u && !curl_url_set(u, CURLUPART_URL, x->url, 0) && !curl_url_get(u, CURLUPART_HOST, &host, 0) &&
+	    !curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) && !curl_url_set(u, CURLUPART_HOST, name, 0) &&
+	    !curl_url_get(u, CURLUPART_URL, &url, 0)) {
+		CLEANUP(mem_freep) char *to = mem_printf("::%s:%s", host, port);
+		CLEANUP(mem_freep) char *line = mem_printf("Host: %s:%s", host, port);
+		connect = curl_slist_append(NULL, to);
+		*headers = curl_slist_append(*headers, line);
+		curl_easy_setopt(h, CURLOPT_URL, url);
+		curl_easy_setopt(h, CURLOPT_CONNECT_TO, connect);
+	}
+	curl_free(host);
+	curl_free(port);
+	curl_free(url);
+	curl_url_cleanup(u);
+	return connect;
+}
+
 static int perform(struct state *s, CURL *h)
 {
 	char detail[CURL_ERROR_SIZE] = "";
 	curl_easy_reset(h);
 	set_options(h, s->x, s, detail);
 	struct curl_slist *headers = header_list(s->x);
+	struct curl_slist *connect = rename_server(h, s->x, &headers);
 	curl_easy_setopt(h, CURLOPT_HTTPHEADER, headers);
 	CURLcode code = curl_easy_perform(h);
 	curl_slist_free_all(headers);
+	curl_slist_free_all(connect);
+	long connects = 0;
+	s->x->response->connected = curl_easy_getinfo(h, CURLINFO_NUM_CONNECTS, &connects) == CURLE_OK && connects > 0;
 	s->x->response->private_peer = peer_is_private(h);
 	curl_easy_setopt(h, CURLOPT_ERRORBUFFER, NULL);
 	return code == CURLE_OK ? 0 : failed(s, code, detail);
