@@ -22,6 +22,15 @@ struct metrics {
 	char *constant;
 };
 
+static void family_done(struct family *f)
+{
+	for (size_t j = 0; j < f->series.len; j++) {
+		free(f->series.data[j].labels);
+		free(f->series.data[j].buckets);
+	}
+	vec_done(&f->series);
+}
+
 struct metrics *metrics_new(const struct metric_row *rows, size_t n, const char *constant_labels)
 {
 	struct metrics *m = mem_alloc(sizeof *m);
@@ -37,13 +46,8 @@ void metrics_free(struct metrics *m)
 {
 	if (!m)
 		return;
-	for (size_t i = 0; i < m->n; i++) {
-		for (size_t j = 0; j < m->families[i].series.len; j++) {
-			free(m->families[i].series.data[j].labels);
-			free(m->families[i].series.data[j].buckets);
-		}
-		vec_done(&m->families[i].series);
-	}
+	for (size_t i = 0; i < m->n; i++)
+		family_done(&m->families[i]);
 	free(m->families);
 	free(m->constant);
 	pthread_mutex_destroy(&m->mu);
@@ -100,6 +104,13 @@ void metrics_observe(struct metrics *m, size_t row, const char *labels, double v
 			break;
 		}
 	}
+	pthread_mutex_unlock(&m->mu);
+}
+
+void metrics_clear(struct metrics *m, size_t row)
+{
+	pthread_mutex_lock(&m->mu);
+	family_done(&m->families[row]);
 	pthread_mutex_unlock(&m->mu);
 }
 

@@ -25,6 +25,8 @@ void metrics_free(struct metrics *m);
 void metrics_add(struct metrics *m, size_t row, const char *labels, double amount);     /* counter, gauge */
 void metrics_set(struct metrics *m, size_t row, const char *labels, double value);      /* gauge; counter kept elsewhere */
 void metrics_observe(struct metrics *m, size_t row, const char *labels, double value);  /* histogram */
+/* Drops every series of the row: before a gauge is set anew for what exists now. */
+void metrics_clear(struct metrics *m, size_t row);
 double metrics_value(struct metrics *m, size_t row, const char *labels); /* counter or gauge; histogram: its count; 0 when unknown */
 
 /* Appends name="value" with the escapes of the format, after a comma if out is not empty. */

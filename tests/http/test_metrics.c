@@ -61,6 +61,21 @@ START_TEST(metrics_fold_label_sets_past_the_ceiling)
 }
 END_TEST
 
+START_TEST(metrics_forget_a_cleared_row)
+{
+	struct metrics *m = metrics_new(ROWS, 3, NULL);
+	metrics_add(m, REQUESTS, "a=\"1\"", 5);
+	metrics_clear(m, REQUESTS);
+	struct buf out = {0};
+	metrics_render(m, &out);
+	ck_assert_uint_eq(out.len, 0);
+	metrics_add(m, REQUESTS, "a=\"1\"", 1);
+	ck_assert_double_eq(metrics_value(m, REQUESTS, "a=\"1\""), 1);
+	buf_done(&out);
+	metrics_free(m);
+}
+END_TEST
+
 static void *add_many(void *arg)
 {
 	for (int i = 0; i < 1000; i++) {
@@ -90,6 +105,7 @@ int main(void)
 	TCase *t = tcase_create("all");
 	tcase_add_test(t, metrics_render_as_prometheus_text);
 	tcase_add_test(t, metrics_fold_label_sets_past_the_ceiling);
+	tcase_add_test(t, metrics_forget_a_cleared_row);
 	tcase_add_test(t, metrics_lose_no_update_between_threads);
 	suite_add_tcase(s, t);
 	SRunner *r = srunner_create(s);

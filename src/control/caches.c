@@ -1,0 +1,176 @@
+/* caches.c: see caches.h. Every transform keeps only what a reconcile reads: a cache's size is what the controller's memory is
+ * made of. Objects that belong to no Workspace are dropped at the door. */
+#include "control/caches.h"
+
+#include "base/mem.h"
+#include "crd/names.h"
+#include "kube/meta.h"
+#include <string.h>
+
+/* Removes every member of `object` but the named ones (NULL-terminated). */
+static void keep_only(json_t *object, const char *const *names)
+{
+	const char *key;
+	json_t *value;
+	void *next;
+	json_object_foreach_safe(object, next, key, value) {
+		bool wanted = false;
+		for (size_t i = 0; names[i] && !wanted; i++)
+			wanted = strcmp(names[i], key) == 0;
+		if (!wanted)
+			json_object_del(object, key);
+	}
+}
+
+char *caches_workspace_key(const json_t *object)
+{
+	const json_t *owner = meta_controller(object);
+	if (!owner || strcmp(json_text_at(owner, "", "kind", NULL), "Workspace") != 0)
+		return NULL;
+	return mem_printf("%s/%s", meta_namespace(object), json_text_at(owner, "", "name", NULL));
+}
+
+static void index_by_owner(const json_t *object, void (*add)(void *list, const char *key), void *list)
+{
+	CLEANUP(mem_freep) char *key = caches_workspace_key(object);
+	if (key)
+		add(list, key);
+}
+
+static bool is_workspaces(const json_t *object)
+{
+	CLEANUP(mem_freep) char *key = caches_workspace_key(object);
+	return key != NULL;
+}
+
+static bool keep_owned(json_t *object)
+{
+	return is_workspaces(object);
+}
+
+static bool keep_service(json_t *object)
+{
+	if (!is_workspaces(object))
+		return false;
+	keep_only(object, (const char *const[]){"apiVersion", "kind", "metadata", "spec", NULL});
+	return true;
+}
+
+/* Drops the last-applied configuration, which repeats the whole object. */
+static bool keep_own_kind(json_t *object)
+{
+	json_object_del(json_at(object, "metadata", "annotations", NULL), "kubectl.kubernetes.io/last-applied-configuration");
+	return true;
+}
+
+/* Pods matter for their state, and for the one label that leads to the Workspace. */
+static bool keep_pod(json_t *object)
+{
+	if (!meta_label(object, LABEL_WORKSPACE))
+		return false;
+	keep_only(object, (const char *const[]){"metadata", "spec", "status", NULL});
+	keep_only(json_at(object, "metadata", NULL), (const char *const[]){"name", "namespace", "uid", "labels", "resourceVersion", "deletionTimestamp", "ownerReferences", "creationTimestamp", NULL});
+	keep_only(json_at(object, "spec", NULL), (const char *const[]){"nodeName", NULL});
+	keep_only(json_at(object, "status", NULL), (const char *const[]){"phase", "reason", "message", "conditions", "containerStatuses", "initContainerStatuses", NULL});
+	return true;
+}
+
+static void index_pod(const json_t *object, void (*add)(void *list, const char *key), void *list)
+{
+	CLEANUP(mem_freep) char *key = mem_printf("%s/%s", meta_namespace(object), meta_label(object, LABEL_WORKSPACE));
+	add(list, key);
+}
+
+static void index_set(const json_t *object, void (*add)(void *list, const char *key), void *list)
+{
+	const char *set = meta_label(object, LABEL_CREATED_BY_SET);
+	if (!set)
+		return;
+	CLEANUP(mem_freep) char *key = mem_printf("%s/%s", meta_namespace(object), set);
+	add(list, key);
+}
+
+static void index_roles(const json_t *object, void (*add)(void *list, const char *key), void *list)
+{
+	const char *roles = meta_label(object, LABEL_CREATED_BY_ROLES);
+	if (!roles)
+		return;
+	CLEANUP(mem_freep) char *key = mem_printf("%s/%s", meta_namespace(object), roles);
+	add(list, key);
+}
+
+/* In the order of enum cache. Index keys: what a controller looks the object up by. */
+static const struct {
+	const struct kube_resource *resource;
+	const char *label_selector;
+	bool (*transform)(json_t *object);
+	void (*index)(const json_t *object, void (*add)(void *list, const char *key), void *list);
+} ROWS[CACHE_COUNT] = {
+	[CACHE_WORKSPACES] = {&KUBE_WORKSPACES, NULL, keep_own_kind, index_set},
+	[CACHE_INFERENCE_SETS] = {&KUBE_INFERENCE_SETS, NULL, keep_own_kind, index_roles},
+	[CACHE_MULTI_ROLES] = {&KUBE_MULTI_ROLES, NULL, keep_own_kind, NULL},
+	[CACHE_MODEL_MIRRORS] = {&KUBE_MODEL_MIRRORS, NULL, keep_own_kind, NULL},
+	[CACHE_NODES] = {&KUBE_NODES, NULL, node_transform, node_index},
+	[CACHE_NODE_CLAIMS] = {&KUBE_NODE_CLAIMS, NULL, claim_transform, claim_index},
+	[CACHE_NODE_POOLS] = {&KUBE_NODE_POOLS, "karpenter.kaito.sh/managed-by=kaito", keep_own_kind, NULL},
+	[CACHE_SERVICES] = {&KUBE_SERVICES, NULL, keep_service, index_by_owner},
+	[CACHE_STATEFULSETS] = {&KUBE_STATEFULSETS, NULL, keep_owned, index_by_owner},
+	[CACHE_JOBS] = {&KUBE_JOBS, LABEL_WORKSPACE, keep_owned, index_by_owner},
+	[CACHE_PODS] = {&KUBE_PODS, LABEL_WORKSPACE, keep_pod, index_pod},
+};
+
+struct relay { /* lives as long as its informer */
+	enum cache cache;
+	void (*on_event)(void *context, enum cache cache, enum informer_event event, const json_t *object);
+	void *context;
+};
+static struct relay relays[CACHE_COUNT]; /* written by caches_create before any thread starts */
+
+static void relay_event(void *context, enum informer_event event, const json_t *object)
+{
+	const struct relay *r = context;
+	r->on_event(r->context, r->cache, event, object);
+}
+
+void caches_create(struct control *c, const bool wanted[CACHE_COUNT],
+		   void (*on_event)(void *context, enum cache cache, enum informer_event event, const json_t *object), void *context)
+{
+	bool machines = strcmp(c->options->node_api, "machine") == 0;
+	for (enum cache i = 0; i < CACHE_COUNT; i++) {
+		if (!wanted[i])
+			continue;
+		relays[i] = (struct relay){i, on_event, context};
+		struct informer_options o = {
+			.resource = i == CACHE_NODE_CLAIMS && machines ? &KUBE_MACHINES : ROWS[i].resource,
+			.label_selector = ROWS[i].label_selector,
+			.transform = ROWS[i].transform,
+			.index = ROWS[i].index,
+			.on_event = relay_event,
+			.context = &relays[i],
+		};
+		c->caches[i] = informer_new(c->kube, &o);
+	}
+}
+
+void caches_start(struct control *c)
+{
+	for (enum cache i = 0; i < CACHE_COUNT; i++)
+		if (c->caches[i])
+			informer_start(c->caches[i]);
+}
+
+int caches_wait(struct control *c, int64_t timeout_ms, struct err *err)
+{
+	for (enum cache i = 0; i < CACHE_COUNT; i++)
+		if (c->caches[i] && informer_wait(c->caches[i], timeout_ms, err) < 0)
+			return -1;
+	return 0;
+}
+
+void caches_free(struct control *c)
+{
+	for (enum cache i = 0; i < CACHE_COUNT; i++) {
+		informer_free(c->caches[i]);
+		c->caches[i] = NULL;
+	}
+}

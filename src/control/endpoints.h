@@ -1,0 +1,14 @@
+/* endpoints.h: /healthz, /readyz and /metrics. */
+#pragma once
+#include "control/control.h"
+#include "http/server.h"
+
+struct endpoints;
+struct endpoints_options {
+	const char *health_address, *metrics_address;    /* ":8081"; "0" or "" : none */
+	bool (*ready)(void *context);
+	void (*collect)(void *context, struct buf *out); /* appends the exposition text */
+	void *context;
+};
+WARN_UNUSED int endpoints_start(struct endpoints **out, const struct endpoints_options *o, struct err *err);
+void endpoints_stop(struct endpoints *e);

@@ -1,0 +1,236 @@
+/* workspace.c: the Workspace controller: one pass from the stored object to what should exist.
+ *
+ * A pass reads caches, writes what is missing and computes the status anew. It holds no state: every decision can be made again from the
+ * API server, every create has a fixed name, every write of the Workspace carries its resourceVersion. So a crash between any two writes
+ * costs one more pass and nothing else. */
+#include "control/workspace_pass.h"
+
+#include "base/mem.h"
+#include "control/caches.h"
+#include "crd/names.h"
+#include "kube/meta.h"
+#include "kube/selector.h"
+#include <string.h>
+
+static void pass_done(struct workspace_pass *p)
+{
+	node_report_done(&p->found.report);
+	json_decref(p->found.performance);
+	json_decref(p->labels);
+	json_decref(p->terms);
+	json_decref(p->config);
+	json_decref(p->object);
+}
+
+static void pass_take_object(struct workspace_pass *p, json_t *object)
+{
+	if (p->object == object)
+		return;
+	json_decref(p->object);
+	p->object = object;
+	workspace_view_read(&p->w, p->object, p->c->options);
+}
+
+int workspace_create(struct workspace_pass *p, const struct kube_resource *r, enum cache cache, const json_t *object, struct err *err)
+{
+	CLEANUP(json_decrefp) json_t *stored = NULL;
+	struct err why = ERR_INIT;
+	p->wrote = true;
+	if (kube_create(p->c->kube, r, object, &stored, &why) == 0) {
+		informer_learn(p->c->caches[cache], stored);
+		if (r != &KUBE_SERVICES)
+			event_emit(p->c->events, p->object, "Normal", "WorkloadCreated", "Created %s %s", r->kind, meta_name(object));
+		return 0;
+	}
+	if (why.kind == ERR_EXISTS) { /* a stale cache or an earlier life of this process: the watch will bring it */
+		p->requeue_ms = 1000;
+		return 0;
+	}
+	return err_set(err, why.kind, "create %s %s: %s", r->kind, meta_name(object), why.message);
+}
+
+json_t *workspace_pods(struct workspace_pass *p)
+{
+	CLEANUP(mem_freep) char *key = mem_printf("%s/%s", p->w.namespace_, p->w.name);
+	CLEANUP(json_decrefp) json_t *all = informer_find(p->c->caches[CACHE_PODS], key);
+	json_t *live = json_array();
+	size_t i;
+	json_t *pod;
+	json_array_foreach(all, i, pod)
+		if (!meta_deleting(pod))
+			json_array_append(live, pod);
+	return live;
+}
+
+/* Patches metadata of the Workspace; the body gets the resourceVersion, so that a stale copy is refused instead of written over. */
+static int patch_metadata(struct workspace_pass *p, json_t *metadata, struct err *err)
+{
+	json_object_set_new(metadata, "resourceVersion", json_string(meta_version(p->object)));
+	CLEANUP(json_decrefp) json_t *body = json_pack("{s:O}", "metadata", metadata);
+	json_t *stored = NULL;
+	if (kube_patch(p->c->kube, &KUBE_WORKSPACES, p->w.namespace_, p->w.name, NULL, KUBE_PATCH_MERGE, body, &stored, err) < 0)
+		return -1;
+	informer_learn(p->c->caches[CACHE_WORKSPACES], stored);
+	pass_take_object(p, stored);
+	return 0;
+}
+
+static json_t *finalizers_without(const json_t *object, const char *name)
+{
+	json_t *kept = json_array();
+	size_t i;
+	json_t *f;
+	json_array_foreach(json_at(object, "metadata", "finalizers", NULL), i, f)
+		if (!json_is_string(f) || strcmp(json_string_value(f), name) != 0)
+			json_array_append(kept, f);
+	return kept;
+}
+
+int workspace_metadata_step(struct workspace_pass *p, struct err *err)
+{
+	bool changed = false;
+	if (revision_sync(p->c, &p->w, &p->revision, &changed, err) < 0)
+		return -1;
+	p->spec_changed = changed;
+	bool finalizer = meta_has_finalizer(p->object, FINALIZER_WORKSPACE);
+	if (!changed && finalizer)
+		return 0;
+	CLEANUP(json_decrefp) json_t *metadata = json_object();
+	if (changed)
+		json_object_set_new(metadata, "annotations",
+				    json_pack("{s:s,s:s}", ANNOTATION_HASH, p->revision.hash, ANNOTATION_REVISION, p->revision.number));
+	if (!finalizer) {
+		json_t *list = finalizers_without(p->object, FINALIZER_WORKSPACE);
+		json_array_append_new(list, json_string(FINALIZER_WORKSPACE));
+		json_object_set_new(metadata, "finalizers", list);
+	}
+	return patch_metadata(p, metadata, err);
+}
+
+/* Nodes first, then the finalizer: what the Workspace owns goes by owner references. */
+static int delete_step(struct workspace_pass *p, struct err *err)
+{
+	if (!meta_has_finalizer(p->object, FINALIZER_WORKSPACE))
+		return 0;
+	workspace_request(p);
+	p->request.release = true;
+	int left = p->c->provisioner->release(&p->c->nodes, &p->request, err);
+	if (left < 0)
+		return err_wrap(err, "release nodes");
+	if (left > 0) {
+		p->requeue_ms = 1000;
+		return 0;
+	}
+	CLEANUP(json_decrefp) json_t *metadata = json_pack("{s:o}", "finalizers", finalizers_without(p->object, FINALIZER_WORKSPACE));
+	json_object_set_new(metadata, "resourceVersion", json_string(meta_version(p->object)));
+	CLEANUP(json_decrefp) json_t *body = json_pack("{s:O}", "metadata", metadata);
+	struct err why = ERR_INIT;
+	if (kube_patch(p->c->kube, &KUBE_WORKSPACES, p->w.namespace_, p->w.name, NULL, KUBE_PATCH_MERGE, body, NULL, &why) < 0 &&
+	    why.kind != ERR_NOT_FOUND)
+		return err_set(err, why.kind, "remove the finalizer: %s", why.message);
+	return 0;
+}
+
+static int spec_step(struct workspace_pass *p, struct err *err)
+{
+	int rc = workspace_metadata_step(p, err);
+	if (rc == 0 && workspace_tuning_release(p))
+		return workspace_tuning_release_step(p, err);
+	if (rc == 0)
+		rc = workspace_plan_step(p, err);
+	if (rc == 0)
+		rc = workspace_nodes_step(p, err);
+	if (rc == 0)
+		rc = p->w.tuning ? workspace_tuning_step(p, err) : workspace_inference_step(p, err);
+	return rc;
+}
+
+/* An error that will pass by itself (conflict, API server away) does not belong into the status. */
+static bool worth_telling(enum err_kind kind)
+{
+	return kind != ERR_NONE && kind != ERR_CONFLICT && kind != ERR_CANCELLED && kind != ERR_NETWORK && kind != ERR_TIMEOUT && kind != ERR_BUSY;
+}
+
+static int reconcile(struct control *c, const char *namespace_, const char *name, struct outcome *out, struct err *err)
+{
+	struct workspace_pass p CLEANUP(pass_done) = {.c = c};
+	json_t *object = informer_get(c->caches[CACHE_WORKSPACES], namespace_, name);
+	if (!object)
+		return 0;
+	pass_take_object(&p, object);
+	int rc;
+	if (p.w.deleting) {
+		rc = delete_step(&p, err);
+	} else if (!p.w.inference && !p.w.tuning) {
+		return 0; /* admission refuses it; without a webhook there is nothing to do either */
+	} else {
+		struct err why = ERR_INIT;
+		rc = spec_step(&p, &why);
+		if (rc < 0 && worth_telling(why.kind))
+			p.error = why;
+		if (rc < 0)
+			*err = why;
+		struct err status = ERR_INIT;
+		if ((rc >= 0 || p.error.kind != ERR_NONE) && workspace_status_step(&p, &status) < 0 && rc >= 0) {
+			rc = -1;
+			*err = status;
+		}
+	}
+	out->requeue_ms = p.requeue_ms;
+	return rc < 0 ? -1 : 0;
+}
+
+struct selector_match { const json_t *labels; void (*add)(void *list, const char *key); void *list; };
+static void add_if_selected(void *context, const json_t *workspace)
+{
+	struct selector_match *m = context;
+	if (!selector_matches(json_at(workspace, "resource", "labelSelector", NULL), m->labels))
+		return;
+	CLEANUP(mem_freep) char *key = meta_key(workspace);
+	m->add(m->list, key);
+}
+
+static void keys(struct control *c, enum cache cache, const json_t *object, void (*add)(void *list, const char *key), void *list)
+{
+	if (cache == CACHE_NODES || cache == CACHE_NODE_CLAIMS) {
+		(cache == CACHE_NODES ? node_index : claim_index)(object, add, list);
+		if (cache == CACHE_NODES && (!c->provisioner->provisions || c->provisioner->uses_pools)) {
+			struct selector_match m = {json_at(object, "metadata", "labels", NULL), add, list};
+			informer_each(c->caches[CACHE_WORKSPACES], add_if_selected, &m);
+		}
+		return;
+	}
+	if (cache == CACHE_NODE_POOLS) {
+		const char *ns = meta_label(object, "karpenter.kaito.sh/workspace-namespace"), *name = meta_label(object, "karpenter.kaito.sh/workspace-name");
+		CLEANUP(mem_freep) char *owner = ns && name ? mem_printf("%s/%s", ns, name) : NULL;
+		if (owner)
+			add(list, owner);
+		return;
+	}
+	CLEANUP(mem_freep) char *key = NULL;
+	if (cache == CACHE_WORKSPACES)
+		key = meta_key(object);
+	else if (cache == CACHE_PODS)
+		key = mem_printf("%s/%s", meta_namespace(object), meta_label(object, LABEL_WORKSPACE));
+	else
+		key = caches_workspace_key(object);
+	if (key)
+		add(list, key);
+}
+
+static bool enabled(const struct control_options *o)
+{
+	(void)o;
+	return true;
+}
+
+static const enum cache WATCHED[] = {CACHE_WORKSPACES, CACHE_NODES, CACHE_NODE_CLAIMS, CACHE_NODE_POOLS, CACHE_SERVICES, CACHE_STATEFULSETS, CACHE_JOBS, CACHE_PODS};
+const struct controller WORKSPACE_CONTROLLER = {
+	.name = "workspace",
+	.workers = 5,
+	.reconcile = reconcile,
+	.keys = keys,
+	.caches = WATCHED,
+	.n_caches = sizeof WATCHED / sizeof WATCHED[0],
+	.enabled = enabled,
+};

@@ -1,0 +1,61 @@
+/* workspace_pass.h: one reconcile of one Workspace, as its steps see it. The steps are files: workspace_nodes.c, workspace_inference.c,
+ * workspace_tuning.c, workspace_status.c; workspace.c strings them together. Freed when the pass ends. */
+#pragma once
+#include "control/control.h"
+#include "control/revision.h"
+#include "workload/failure.h"
+#include "workload/plan.h"
+
+/* What a step found out; the status is computed from this and the old status, never from memory of earlier passes. */
+struct findings {
+	bool nodes_known;              /* report is filled */
+	struct node_report report;
+	bool workload_exists, workload_ready;
+	struct failure failure;        /* reason "" : none */
+	/* tuning */
+	bool job_started, job_succeeded, job_failed;
+	int job_failures;              /* failed attempts so far */
+	bool serving;                  /* afterSuccess Serve is in effect */
+	bool released;                 /* afterSuccess Release gave the nodes back */
+	/* benchmark */
+	json_t *performance;           /* new figures, owned; NULL: leave as it is */
+	bool benchmark_wanted, performance_reset;
+	char benchmark_error[241];
+	char note[241];                /* a standing remark for the user, e.g. about an old GPU; "" none */
+};
+struct workspace_pass {
+	struct control *c;
+	json_t *object;                /* owned; replaced by the answer of each own write */
+	struct workspace_view w;
+	struct revision revision;
+	struct workload_plan plan;
+	struct node_request request;   /* what the nodes are for; match_labels owned through `labels` */
+	json_t *labels, *terms;        /* owned */
+	char storage[32], config_hash[17];
+	bool spec_changed;             /* resource, inference or tuning differ from the last pass's */
+	json_t *config;                /* the ConfigMap that inference.config or tuning.config names, owned; NULL: none or not there */
+	struct findings found;
+	struct err error;              /* what stopped the pass, ERR_NONE: nothing */
+	bool wrote;                    /* an object other than the Workspace was written: its events will come */
+	int64_t requeue_ms;
+};
+
+/* Steps: 0 go on, 1 stop here (not an error; an event or requeue will continue), -1 error. */
+WARN_UNUSED int workspace_plan_step(struct workspace_pass *p, struct err *err);      /* model, GPUs, node count, runtime */
+WARN_UNUSED int workspace_config_step(struct workspace_pass *p, struct err *err);    /* the ConfigMap that the Workspace names */
+WARN_UNUSED int workspace_nodes_step(struct workspace_pass *p, struct err *err);     /* nodes asked for and ready */
+WARN_UNUSED int workspace_inference_step(struct workspace_pass *p, struct err *err);
+WARN_UNUSED int workspace_tuning_step(struct workspace_pass *p, struct err *err);
+/* afterSuccess Release is due; then that step is the whole pass. */
+bool workspace_tuning_release(struct workspace_pass *p);
+WARN_UNUSED int workspace_tuning_release_step(struct workspace_pass *p, struct err *err);
+/* Writes the status when it differs from the stored one. 1: deferred, see workspace_status.c. */
+WARN_UNUSED int workspace_status_step(struct workspace_pass *p, struct err *err);
+/* Sets the metadata that a first pass needs (finalizer, hash and revision annotations) in one patch. */
+WARN_UNUSED int workspace_metadata_step(struct workspace_pass *p, struct err *err);
+void workspace_request(struct workspace_pass *p);                                    /* fills p->request, plan or no plan */
+
+/* Creates the object; one that is already there counts as created. The cache learns the answer. */
+WARN_UNUSED int workspace_create(struct workspace_pass *p, const struct kube_resource *r, enum cache cache, const json_t *object, struct err *err);
+/* The pods of the Workspace that are not being deleted, new array. */
+json_t *workspace_pods(struct workspace_pass *p);
