@@ -49,6 +49,8 @@ WARN_UNUSED int workspace_tuning_step(struct workspace_pass *p, struct err *err)
 /* afterSuccess Release is due; then that step is the whole pass. */
 bool workspace_tuning_release(struct workspace_pass *p);
 WARN_UNUSED int workspace_tuning_release_step(struct workspace_pass *p, struct err *err);
+/* The status that the findings amount to; pure. New reference. */
+json_t *workspace_status_new(struct workspace_pass *p);
 /* Writes the status when it differs from the stored one. 1: deferred, see workspace_status.c. */
 WARN_UNUSED int workspace_status_step(struct workspace_pass *p, struct err *err);
 /* Sets the metadata that a first pass needs (finalizer, hash and revision annotations) in one patch. */

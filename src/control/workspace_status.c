@@ -162,7 +162,7 @@ static const char *state_of(const struct workspace_pass *p, const json_t *condit
 	return strcmp(before, "Pending") == 0 ? "Pending" : "NotReady";
 }
 
-static json_t *status_new(struct workspace_pass *p)
+json_t *workspace_status_new(struct workspace_pass *p)
 {
 	json_t *status = p->w.status ? json_deep_copy(p->w.status) : json_object();
 	struct draft d = {.p = p};
@@ -221,7 +221,7 @@ int workspace_status_step(struct workspace_pass *p, struct err *err)
 		p->requeue_ms = AFTER_WRITES_MS;
 		return 1;
 	}
-	CLEANUP(json_decrefp) json_t *status = status_new(p), *changed = difference(p->w.status, status), *stored = NULL;
+	CLEANUP(json_decrefp) json_t *status = workspace_status_new(p), *changed = difference(p->w.status, status), *stored = NULL;
 	if (json_object_size(changed) == 0)
 		return 0;
 	CLEANUP(json_decrefp) json_t *body = json_pack("{s:{s:s},s:O}", "metadata", "resourceVersion", meta_version(p->object), "status", changed);
