@@ -47,7 +47,7 @@ int workspace_config_step(struct workspace_pass *p, struct err *err)
 			return err_set(err, why.kind, "get ConfigMap %s: %s", p->w.config, why.message);
 		p->requeue_ms = MISSING_MS;
 		snprintf(p->found.failure.reason, sizeof p->found.failure.reason, "ConfigMapNotFound");
-		snprintf(p->found.failure.message, sizeof p->found.failure.message, "ConfigMap '%.100s' specified in 'config' not found in namespace '%.100s'",
+		snprintf(p->found.failure.message, sizeof p->found.failure.message, "ConfigMap '%.60s' specified in 'config' not found in namespace '%.60s'",
 			 p->w.config, p->w.namespace_);
 		return 0;
 	}

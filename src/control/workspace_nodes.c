@@ -121,6 +121,8 @@ int workspace_plan_step(struct workspace_pass *p, struct err *err)
 		return rc;
 	plan->legacy_gpu = plan->gpu.compute_capability > 0 && plan->gpu.compute_capability < 80;
 	plan->runtime = p->w.template_ ? p->w.runtime : plan_runtime(&p->w, p->c->options, &plan->gpu);
+	if (!p->w.template_)
+		legacy_message(plan, p->found.note, sizeof p->found.note);
 	return node_count(p, err);
 }
 

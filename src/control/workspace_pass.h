@@ -4,6 +4,7 @@
 #include "control/control.h"
 #include "control/revision.h"
 #include "workload/failure.h"
+#include "workload/legacy.h"
 #include "workload/plan.h"
 
 /* What a step found out; the status is computed from this and the old status, never from memory of earlier passes. */
@@ -21,7 +22,7 @@ struct findings {
 	json_t *performance;           /* new figures, owned; NULL: leave as it is */
 	bool benchmark_wanted, performance_reset;
 	char benchmark_error[241];
-	char note[241];                /* a standing remark for the user, e.g. about an old GPU; "" none */
+	char note[LEGACY_MESSAGE_MAX]; /* a standing remark for the user about an old GPU; "" none */
 };
 struct workspace_pass {
 	struct control *c;

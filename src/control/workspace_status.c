@@ -55,14 +55,10 @@ static bool put_resource(struct draft *d)
 	put_node_condition(d, "NodesReady", &nodes);
 	put_node_condition(d, "NodeClaimReady", &claims);
 	const struct node_condition *bad = claims.reason[0] && !claims.true_ ? &claims : !nodes.true_ ? &nodes : NULL;
-	if (bad) {
-		put(d, "ResourceReady", false, bad->reason, bad->message);
-		return false;
-	}
 	char text[TEXT_MAX];
-	snprintf(text, sizeof text, "workspace resource is ready%s%s", p->found.note[0] ? "; " : "", p->found.note);
-	put(d, "ResourceReady", true, "workspaceResourceStatusSuccess", text);
-	return true;
+	snprintf(text, sizeof text, "%s%s%s", bad ? bad->message : "workspace resource is ready", p->found.note[0] ? "; " : "", p->found.note);
+	put(d, "ResourceReady", !bad, bad ? bad->reason : "workspaceResourceStatusSuccess", text);
+	return !bad;
 }
 
 static bool put_inference(struct draft *d, bool resource)
@@ -203,6 +199,9 @@ static json_t *difference(const json_t *old, const json_t *new)
 /* What `kubectl describe` tells as a story: the conditions that turned, as events. */
 static void tell_events(struct workspace_pass *p, const json_t *old, const json_t *new)
 {
+	const char *resource = json_text_at(condition_find(old, "ResourceReady"), "", "message", NULL);
+	if (p->found.note[0] && !strstr(resource, p->found.note))
+		event_emit(p->c->events, p->object, "Warning", LEGACY_EVENT_REASON, "%s", p->found.note);
 	static const char *const TOLD[] = {"ResourceReady", "JobStarted", "InferenceReady", "WorkspaceSucceeded"};
 	for (size_t i = 0; i < sizeof TOLD / sizeof TOLD[0]; i++) {
 		const json_t *now = condition_find(new, TOLD[i]), *before = condition_find(old, TOLD[i]);
