@@ -8,6 +8,7 @@
 #define LIMIT_YAML_DEPTH 64                        /* nesting of a configuration file */
 #define LIMIT_YAML_NODES ((size_t)100000)          /* values of a configuration file, aliases expanded */
 #define LIMIT_FIELD_ERRORS 32                      /* configuration errors collected before giving up */
+#define LIMIT_ADMISSION_ERRORS 64                  /* errors listed in one admission answer */
 #define LIMIT_HTTP_BODY_BYTES ((size_t)8 << 20)    /* request body our server accepts */
 #define LIMIT_HTTP_HEADER_BYTES ((size_t)64 << 10) /* request head our server accepts */
 #define LIMIT_TENSORS 100000                       /* tensors in one model */
@@ -52,3 +53,5 @@
 #define LIMIT_TUNE_CACHE_TOKENS ((size_t)64 << 20) /* tokens of a dataset kept in memory; rows past it are encoded again */
 #define LIMIT_ARROW_BUFFER_BYTES ((uint64_t)16 << 30) /* one decompressed buffer of an Arrow record batch */
 #define LIMIT_DATASET_STORE_BYTES ((uint64_t)1 << 40) /* decoded rows of one dataset, in memory and on disk */
+#define LIMIT_KUBE_CREDENTIAL_BYTES ((size_t)1 << 20) /* a token file, or what a credential plug-in prints */
+#define LIMIT_KUBE_OBJECT_BYTES ((size_t)16 << 20) /* one Kubernetes object, or one line of a watch */
