@@ -38,7 +38,7 @@ struct http_response {
 	                         * (of www-authenticate all, joined by commas) */
 	struct buf body;        /* everything that did not go to the sink */
 	bool private_peer;      /* the first hop's peer has a private address */
-	bool connected;         /* a connection was opened for it; a repeatable request may have been sent before on an older one */
+	bool reconnected;       /* a kept connection was replaced for it: a repeatable request may have been sent on the old one too */
 };
 void http_response_done(struct http_response *r);
 const char *http_response_header(const struct http_response *r, const char *lower_case_name); /* NULL when absent */

@@ -334,6 +334,8 @@ static struct curl_slist *rename_server(CURL *h, const struct transfer *x, struc
 static int perform(struct state *s, CURL *h)
 {
 	char detail[CURL_ERROR_SIZE] = "";
+	long answered = 0, connects = 0; /* answered: the handle's last status, 0 when it was never used */
+	curl_easy_getinfo(h, CURLINFO_RESPONSE_CODE, &answered);
 	curl_easy_reset(h);
 	set_options(h, s->x, s, detail);
 	struct curl_slist *headers = header_list(s->x);
@@ -342,8 +344,7 @@ static int perform(struct state *s, CURL *h)
 	CURLcode code = curl_easy_perform(h);
 	curl_slist_free_all(headers);
 	curl_slist_free_all(connect);
-	long connects = 0;
-	s->x->response->connected = curl_easy_getinfo(h, CURLINFO_NUM_CONNECTS, &connects) == CURLE_OK && connects > 0;
+	s->x->response->reconnected = answered && curl_easy_getinfo(h, CURLINFO_NUM_CONNECTS, &connects) == CURLE_OK && connects > 0;
 	s->x->response->private_peer = peer_is_private(h);
 	curl_easy_setopt(h, CURLOPT_ERRORBUFFER, NULL);
 	return code == CURLE_OK ? 0 : failed(s, code, detail);
