@@ -1,0 +1,133 @@
+"""The controller killed after each of its writes in turn, once before it has the answer and once after, then started again: the
+final state equals the undisturbed run's, and no node is asked for twice.
+
+Usage: crash.py [--every N] [--kinds inference,tuning,set]
+"""
+import argparse
+import signal
+import sys
+import threading
+import time
+
+import golden
+import proxy
+import scenario
+from cluster import Cluster, Skip
+from controller import Controller
+from mirror import Mirror
+from play import Kubelet
+
+REACH_S, GONE_S = 60, 40
+LIVES = {"inference": ({"ws": "inference"}, {}), "tuning": ({"ws": "tuning"}, {}), "set": ({}, {"set": 2})}
+
+
+class Killer(proxy.Policy):
+    """Ends the controller at write number `at`: with the answer still on the way ("before"), or delivered ("after")."""
+
+    def __init__(self, at, moment):
+        super().__init__()
+        self.at, self.moment, self.controller, self.killed = at, moment, None, threading.Event()
+
+    def kill(self):
+        self.controller.process.send_signal(signal.SIGKILL)
+        self.controller.process.wait()
+        self.killed.set()
+
+    def after(self, call, status, body):
+        with self.lock:
+            if call.write:
+                self.writes.append((str(call), status))
+            here = call.write and len(self.writes) == self.at
+        if here and self.moment == "before":
+            self.kill()
+            raise proxy.Drop
+        call.last = here
+        return status, body
+
+    def delivered(self, call, status):
+        if getattr(call, "last", False):
+            self.kill()
+
+
+def live(cluster, mirror, loop, kind, namespace, policy, expected=None):
+    """One life; the controller is started again as soon as the policy has killed it."""
+    names, sets = LIVES[kind]
+    life = scenario.Life(cluster, mirror, loop, namespace, names, sets)
+    with proxy.Proxy(cluster, policy) as between:
+        controller = Controller(cluster, kubeconfig=cluster.kubeconfig("kaito", between.url), name="controller-" + namespace,
+                                extra=["--kube-client-qps=500", "--kube-client-burst=1000"])
+        policy.controller = controller
+        over = threading.Event()
+
+        def restart():
+            while not over.is_set():
+                if getattr(policy, "killed", None) is not None and policy.killed.wait(0.2) and not over.is_set():
+                    controller.start(wait=False)
+                    return
+                time.sleep(0 if hasattr(policy, "killed") else 0.2)
+        helper = threading.Thread(target=restart, daemon=True)
+        try:
+            controller.start()
+            helper.start()
+            life.create()
+            life.wait_reached(REACH_S)
+            at_goal = life.settle(expected and expected[0], 15, quiet=0.5)
+            claims = life.claims()
+            life.delete()
+            life.wait_gone(GONE_S)
+            after = life.settle(expected and expected[1], 10, quiet=0.3)
+        except RuntimeError as error:
+            raise RuntimeError(f"{error}\n{controller.tail(5)}") from None
+        finally:
+            over.set()
+            helper.join(2)
+            controller.stop(signal.SIGKILL)
+            life.clean()
+        if any(n != 1 for n in life.claims().values()) or not claims:
+            raise RuntimeError(f"claims by Workspace, one each expected: {life.claims()}")
+    return at_goal, after
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--every", type=int, default=1, help="only every Nth write")
+    parser.add_argument("--kinds", default="inference,tuning,set")
+    options = parser.parse_args(argv)
+    bad = runs = 0
+    begin = time.monotonic()
+    with Cluster(audit=False) as cluster:
+        kubelet = Kubelet(cluster)
+        golden.release_objects(cluster)
+        with Mirror(cluster.admin) as mirror, scenario.cloud_loop(cluster) as loop:
+            for kind in options.kinds.split(","):
+                calm = proxy.Policy()
+                expected = live(cluster, mirror, loop, kind, f"calm-{kind}", calm)
+                total = len(calm.writes)
+                print(f"ok   {kind}, undisturbed: {total} writes", flush=True)
+                for at in range(1, total + 1, options.every):
+                    for moment in ("before", "after"):
+                        runs += 1
+                        policy = Killer(at, moment)
+                        where = f"{kind}: killed {moment} the answer to write {at}"
+                        try:
+                            at_goal, after = live(cluster, mirror, loop, kind, f"k{at}-{moment}-{kind}", policy, expected)
+                            text = scenario.difference("at the goal", expected[0], at_goal) + scenario.difference("after deletion", expected[1], after)
+                        except RuntimeError as error:
+                            text = str(error)
+                        if not policy.killed.is_set():
+                            continue  # this life had fewer writes
+                        if text:
+                            bad += 1
+                            print(f"FAIL {where} ({policy.writes[at - 1][0]})\n{text}", flush=True)
+                print(f"-- {kind}: {total} writes, {time.monotonic() - begin:.0f} s so far", flush=True)
+        kubelet.close()
+    print(f"{runs} runs, {bad} failed")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except Skip as reason:
+        print(f"skip: {reason}")
+        sys.exit(77)
