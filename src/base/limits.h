@@ -46,6 +46,7 @@
 #define LIMIT_LOGPROBS 20                          /* top_logprobs of one request */
 #define LIMIT_CHOICES 128                          /* n of one request */
 #define LIMIT_TERMINATION_BYTES 4096               /* the pod contract's termination message */
+#define LIMIT_BENCHMARK_LINE_BYTES ((size_t)1 << 20) /* one log line that is looked at for figures of a benchmark */
 #define LIMIT_DATASET_COLUMNS 4096                 /* columns of one CSV or Arrow file */
 #define LIMIT_DATASET_NESTING 64                   /* folders in folders, and types in types of one column */
 #define LIMIT_DOWNLOAD_BYTES ((uint64_t)1 << 41)   /* one downloaded file whose size was not announced */
