@@ -11,14 +11,16 @@
 
 enum { HISTORY_MAX = 10 };
 
-static json_t *revision_new(const struct workspace_view *w, const char *name, const char *hash, int64_t number)
+struct source { const struct revision_kind *kind; const json_t *object; const void *context; };
+
+static json_t *revision_new(const struct source *s, const char *name, const char *hash, int64_t number)
 {
-	json_t *r = meta_new(&KUBE_REVISIONS, w->namespace_, name);
-	meta_set_label(r, LABEL_REVISION_OWNER, w->name);
-	meta_set_annotation(r, ANNOTATION_HASH, hash);
-	meta_own(r, &KUBE_WORKSPACES, w->object);
+	json_t *r = meta_new(&KUBE_REVISIONS, meta_namespace(s->object), name);
+	meta_set_label(r, s->kind->label, meta_name(s->object));
+	meta_set_annotation(r, s->kind->annotation_hash, hash);
+	meta_own(r, s->kind->owner, s->object);
 	json_object_set_new(r, "revision", json_integer(number));
-	json_object_set_new(r, "data", workspace_revision_data(w));
+	json_object_set_new(r, "data", s->kind->data(s->context));
 	return r;
 }
 
@@ -49,46 +51,61 @@ static json_t *find_named(const json_t *list, const char *name)
 	return NULL;
 }
 
-static int create(struct control *c, const struct workspace_view *w, const char *name, const char *hash, const json_t *list, int64_t *number, struct err *err)
+static int create(struct control *c, const struct source *s, const char *name, const char *hash, const json_t *list, int64_t *number, struct err *err)
 {
 	const json_t *oldest = NULL;
 	*number = newest(list, &oldest) + 1;
-	CLEANUP(json_decrefp) json_t *r = revision_new(w, name, hash, *number);
+	CLEANUP(json_decrefp) json_t *r = revision_new(s, name, hash, *number);
 	struct err why = ERR_INIT;
 	if (kube_create(c->kube, &KUBE_REVISIONS, r, NULL, &why) < 0 && why.kind != ERR_EXISTS)
 		return err_set(err, why.kind, "create ControllerRevision %s: %s", name, why.message);
 	if (json_array_size(list) < HISTORY_MAX || !oldest)
 		return 0;
-	if (kube_delete(c->kube, &KUBE_REVISIONS, w->namespace_, meta_name(oldest), NULL, &why) < 0 && why.kind != ERR_NOT_FOUND)
+	if (kube_delete(c->kube, &KUBE_REVISIONS, meta_namespace(s->object), meta_name(oldest), NULL, &why) < 0 && why.kind != ERR_NOT_FOUND)
 		return err_set(err, why.kind, "delete ControllerRevision %s: %s", meta_name(oldest), why.message);
 	return 0;
 }
 
-int revision_sync(struct control *c, const struct workspace_view *w, struct revision *out, bool *changed, struct err *err)
+int revision_sync_object(struct control *c, const struct revision_kind *kind, const json_t *object, const void *context, const char *hash, struct revision *out,
+			 bool *changed, struct err *err)
 {
-	workspace_hash(w, out->hash);
-	const char *hash = meta_annotation(w->object, ANNOTATION_HASH), *number = meta_annotation(w->object, ANNOTATION_REVISION);
-	*changed = !hash || !number || strcmp(hash, out->hash) != 0;
+	const struct source s = {kind, object, context};
+	snprintf(out->hash, sizeof out->hash, "%s", hash);
+	const char *stored = meta_annotation(object, kind->annotation_hash), *number = meta_annotation(object, kind->annotation_revision);
+	*changed = !stored || !number || strcmp(stored, out->hash) != 0;
 	if (!*changed) {
 		snprintf(out->number, sizeof out->number, "%s", number);
 		return 0;
 	}
-	CLEANUP(mem_freep) char *name = mem_printf("%s-%.5s", w->name, out->hash);
-	CLEANUP(mem_freep) char *selector = mem_printf(LABEL_REVISION_OWNER "=%s", w->name);
+	CLEANUP(mem_freep) char *name = mem_printf("%s-%.5s", meta_name(object), out->hash);
+	CLEANUP(mem_freep) char *selector = mem_printf("%s=%s", kind->label, meta_name(object));
 	CLEANUP(json_decrefp) json_t *list = NULL;
-	/* A Workspace without our annotations is new: it has no history, unless a predecessor of the same name left one. */
-	if (kube_list_array(c->kube, &KUBE_REVISIONS, w->namespace_, selector, &list, err) < 0)
+	/* An object without our annotations is new: it has no history, unless a predecessor of the same name left one. */
+	if (kube_list_array(c->kube, &KUBE_REVISIONS, meta_namespace(object), selector, &list, err) < 0)
 		return -1;
 	int64_t n = 0;
 	const json_t *known = find_named(list, name);
 	if (known) {
-		const char *theirs = meta_annotation(known, ANNOTATION_HASH);
+		const char *theirs = meta_annotation(known, kind->annotation_hash);
 		if (!theirs || strcmp(theirs, out->hash) != 0)
 			return err_set(err, ERR_INVALID, "revision name conflicts, the hash values are different");
 		n = json_int_at(known, 1, "revision", NULL);
-	} else if (create(c, w, name, out->hash, list, &n, err) < 0) {
+	} else if (create(c, &s, name, out->hash, list, &n, err) < 0) {
 		return -1;
 	}
 	snprintf(out->number, sizeof out->number, "%" PRId64, n);
 	return 0;
+}
+
+static json_t *workspace_data(const void *view)
+{
+	return workspace_revision_data(view);
+}
+
+int revision_sync(struct control *c, const struct workspace_view *w, struct revision *out, bool *changed, struct err *err)
+{
+	static const struct revision_kind KIND = {&KUBE_WORKSPACES, LABEL_REVISION_OWNER, ANNOTATION_HASH, ANNOTATION_REVISION, workspace_data};
+	char hash[65];
+	workspace_hash(w, hash);
+	return revision_sync_object(c, &KIND, w->object, w, hash, out, changed, err);
 }
