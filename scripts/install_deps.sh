@@ -3,7 +3,7 @@
 # Usage: install_deps.sh [extra package...]
 set -euo pipefail
 packages=(build-essential ccache meson ninja-build pkg-config python3 python3-venv unzip curl
-	libjansson-dev libcurl4-openssl-dev libssl-dev libmicrohttpd-dev libyaml-dev libarchive-dev
+	libjansson-dev libcurl4-openssl-dev libssl-dev libmicrohttpd-dev libgnutls28-dev libyaml-dev libarchive-dev
 	zlib1g-dev libzstd-dev libsnappy-dev liblz4-dev libbrotli-dev libpcre2-dev libutf8proc-dev check docker-registry skopeo "$@")
 missing=()
 for p in "${packages[@]}"; do

@@ -179,6 +179,7 @@ void connection_notify(void *cls, struct MHD_Connection *conn, void **socket_sta
 	struct http_peer *p = *socket_state;
 	if (what == MHD_CONNECTION_NOTIFY_STARTED) {
 		p = mem_alloc(sizeof *p);
+		p->server = s;
 		p->fd = MHD_get_connection_info(conn, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
 		p->since_ms = clock_now_ms();
 		p->receiving = true;

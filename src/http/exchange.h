@@ -47,6 +47,7 @@ struct http_exchange {
 /* One TCP connection, from accept to close. Linked in the server, guarded by the server's mu. */
 struct http_peer {
 	struct http_peer *prev, *next;
+	struct http_server *server;
 	int fd;
 	int64_t since_ms;                    /* start of the wait for a request */
 	bool receiving;                      /* no complete request yet: receive_timeout_ms applies */
@@ -56,6 +57,7 @@ struct http_peer {
 struct http_server {
 	struct http_server_options o;
 	struct MHD_Daemon *daemon;
+	struct http_tls *tls;                /* NULL: plain HTTP */
 	int listen_fd, port, epoll_fd, wake_fd;
 	pthread_t watcher;
 
@@ -90,6 +92,11 @@ void connection_notify(void *cls, struct MHD_Connection *conn, void **socket_sta
 /* worker.c */
 WARN_UNUSED int worker_submit(struct http_exchange *x, struct err *err); /* ERR_BUSY when too many wait */
 void worker_stop_all(struct http_server *s);
+
+/* tls.c */
+int tls_start(struct http_server *s, struct err *err); /* when the options ask for it */
+void tls_options(const struct http_server *s, struct MHD_OptionItem out[3]);
+void tls_stop(struct http_server *s);
 
 /* watcher.c */
 WARN_UNUSED int watcher_start(struct http_server *s, struct err *err);

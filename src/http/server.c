@@ -88,8 +88,10 @@ static void set_defaults(struct http_server_options *o)
 static int start_daemon(struct http_server *s, struct err *err)
 {
 	unsigned timeout_s = (unsigned)(s->o.send_timeout_ms + 999) / 1000;
+	struct MHD_OptionItem tls[3];
+	tls_options(s, tls);
 	s->daemon = MHD_start_daemon(
-		MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC, 0, NULL, NULL,
+		MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC | (s->tls ? MHD_USE_TLS : 0u), 0, NULL, NULL,
 		connection_request, s,
 		MHD_OPTION_LISTEN_SOCKET, s->listen_fd,
 		MHD_OPTION_THREAD_POOL_SIZE, (unsigned)s->o.io_threads,
@@ -98,6 +100,7 @@ static int start_daemon(struct http_server *s, struct err *err)
 		MHD_OPTION_CONNECTION_TIMEOUT, timeout_s,
 		MHD_OPTION_NOTIFY_COMPLETED, connection_completed, s,
 		MHD_OPTION_NOTIFY_CONNECTION, connection_notify, s,
+		MHD_OPTION_ARRAY, tls,
 		MHD_OPTION_END);
 	if (!s->daemon)
 		return err_set(err, ERR_INTERNAL, "cannot start the HTTP library's threads");
@@ -110,6 +113,7 @@ static void release(struct http_server *s)
 	fd_closep(&s->listen_fd);
 	fd_closep(&s->epoll_fd);
 	fd_closep(&s->wake_fd);
+	tls_stop(s);
 	pthread_mutex_destroy(&s->mu);
 	pthread_cond_destroy(&s->work);
 	pthread_cond_destroy(&s->idle);
@@ -131,7 +135,7 @@ int http_server_start(struct http_server **out, const struct http_server_options
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&s->idle, &attr);
 	pthread_condattr_destroy(&attr);
-	if (open_socket(s, err) < 0 || watcher_start(s, err) < 0) {
+	if (tls_start(s, err) < 0 || open_socket(s, err) < 0 || watcher_start(s, err) < 0) {
 		release(s);
 		return -1;
 	}

@@ -29,6 +29,8 @@ struct http_server_options {
 	size_t max_body_bytes;         /* 0: LIMIT_HTTP_BODY_BYTES; past it 413 */
 	int receive_timeout_ms;        /* a request must have arrived in full, an idle connection leaves; 0: 60000 */
 	int send_timeout_ms;           /* a client must take a streamed piece; 0: 30000 */
+	const char *tls_cert_pem;      /* the chain, leaf first: HTTPS, TLS 1.2 and 1.3; NULL: plain HTTP. Copied, with the key */
+	const char *tls_key_pem;
 	/* Asked before every route that is not HTTP_PUBLIC. True: it has replied (401, 429). Runs on an I/O thread. NULL: none. */
 	bool (*guard)(struct http_exchange *x);
 	/* Writes the JSON body of an error reply. NULL: {"error":{"message":…,"code":status}}. */
@@ -40,6 +42,8 @@ struct http_server_options {
 /* Listens and serves at once. ERR_BUSY names a port in use; ERR_DENIED a privileged one. The options' tables are borrowed. */
 WARN_UNUSED int http_server_start(struct http_server **out, const struct http_server_options *o, struct err *err);
 int http_server_port(const struct http_server *s);
+/* New connections get this pair; open ones are not disturbed. ERR_INVALID when it cannot be used: the old one stays. Any thread. */
+WARN_UNUSED int http_server_set_certificate(struct http_server *s, const char *cert_pem, const char *key_pem, struct err *err);
 /* Refuse new work with 503, wait up to grace_ms for requests in flight, then mark the rest as gone and wait for them. */
 void http_server_drain(struct http_server *s, int64_t grace_ms);
 /* The same with no grace, then everything is released. NULL is allowed. */
