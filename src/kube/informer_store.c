@@ -1,0 +1,515 @@
+/* informer_store.c: see informer_store.h. An object's text lies in a shared, immutable block, so that a reader takes a
+ * reference under the lock and parses after it. The resourceVersion is kept beside the text: two versions that differ in nothing
+ * else have the same text. */
+#include "kube/informer_store.h"
+
+#include "base/clock.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "base/vec.h"
+#include "codec/json.h"
+#include "kube/meta.h"
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define TOMBSTONE_MS 60000
+#define TOMBSTONES_MAX 4096
+#define VERSION_MAX 24
+#define UID_MAX 40
+
+struct block { atomic_int references; size_t len; char text[]; };
+
+enum state { LIVE, HIDDEN, TOMBSTONE };
+struct entry {
+	enum state state;
+	struct block *block;        /* NULL for a tombstone */
+	uint64_t version;
+	char version_text[VERSION_MAX], uid[UID_MAX];
+	uint32_t pass;              /* the list that mentioned it last */
+	bool announced;             /* listeners know that it exists */
+	bool pending;               /* listeners were told of another text */
+	bool in_tombs;
+	int64_t since_ms;           /* when it was hidden or became a tombstone */
+	struct entry *next_tomb;
+	VEC(char *) index_keys;
+	char key[];
+};
+typedef VEC(struct entry *) entries;
+
+struct informer_store {
+	const struct informer_options *options;
+	pthread_mutex_t mu;         /* guards all below */
+	struct map all;             /* key -> struct entry */
+	struct map index;           /* index key -> entries */
+	size_t live;
+	uint32_t pass;
+	uint64_t newest;
+	struct entry *first_tomb, **last_tomb;
+	size_t tombs;
+};
+
+uint64_t informer_version_number(const char *version)
+{
+	int64_t n;
+	return version && str_to_i64(str_of(version), &n) && n > 0 ? (uint64_t)n : 0;
+}
+
+/* --- entries; the lock is held --------------------------------------------------------------------------------- */
+
+static void unref(struct block *b)
+{
+	if (b && atomic_fetch_sub(&b->references, 1) == 1)
+		free(b);
+}
+
+static void free_entry(void *p)
+{
+	struct entry *e = p;
+	unref(e->block);
+	for (size_t i = 0; i < e->index_keys.len; i++)
+		free(e->index_keys.data[i]);
+	vec_done(&e->index_keys);
+	free(e);
+}
+
+static void free_entries(void *p)
+{
+	entries *list = p;
+	vec_done(list);
+	free(list);
+}
+
+struct informer_store *informer_store_new(const struct informer_options *options)
+{
+	struct informer_store *s = mem_alloc(sizeof *s);
+	s->options = options;
+	s->all.free_value = free_entry;
+	s->index.free_value = free_entries;
+	s->last_tomb = &s->first_tomb;
+	pthread_mutex_init(&s->mu, NULL);
+	return s;
+}
+
+void informer_store_free(struct informer_store *s)
+{
+	if (!s)
+		return;
+	map_done(&s->index);
+	map_done(&s->all);
+	pthread_mutex_destroy(&s->mu);
+	free(s);
+}
+
+static struct entry *entry_of(struct informer_store *s, const char *key)
+{
+	struct entry *e = map_get(&s->all, str_of(key));
+	if (e)
+		return e;
+	size_t len = strlen(key);
+	e = mem_alloc(sizeof *e + len + 1);
+	memcpy(e->key, key, len + 1);
+	e->state = TOMBSTONE;
+	map_put(&s->all, (str){key, len}, e);
+	return e;
+}
+
+static void copy_text(char *out, size_t size, const char *text) { snprintf(out, size, "%s", text); }
+
+static void set_version(struct informer_store *s, struct entry *e, const char *version)
+{
+	copy_text(e->version_text, sizeof e->version_text, version);
+	e->version = informer_version_number(version);
+	s->newest = e->version > s->newest ? e->version : s->newest;
+}
+
+static json_t *parse(const struct block *b, const char *version)
+{
+	json_t *object = json_loadb(b->text, b->len, 0, NULL);
+	json_t *meta = json_object_get(object, "metadata");
+	if (meta && version[0])
+		json_object_set_new(meta, "resourceVersion", json_string(version));
+	return object;
+}
+
+/* --- the index ------------------------------------------------------------------------------------------------- */
+
+static void index_remove(struct informer_store *s, struct entry *e)
+{
+	for (size_t i = 0; i < e->index_keys.len; i++) {
+		str key = str_of(e->index_keys.data[i]);
+		entries *list = map_get(&s->index, key);
+		for (size_t j = 0; list && j < list->len; j++)
+			if (list->data[j] == e) {
+				list->data[j] = list->data[--list->len];
+				break;
+			}
+		if (list && !list->len)
+			map_remove(&s->index, key);
+		free(e->index_keys.data[i]);
+	}
+	vec_done(&e->index_keys);
+}
+
+struct adding { struct informer_store *store; struct entry *entry; };
+
+static void index_add(void *context, const char *key)
+{
+	struct adding *a = context;
+	for (size_t i = 0; i < a->entry->index_keys.len; i++)
+		if (strcmp(a->entry->index_keys.data[i], key) == 0)
+			return;
+	entries *list = map_get(&a->store->index, str_of(key));
+	if (!list) {
+		list = mem_alloc(sizeof *list);
+		map_put(&a->store->index, str_of(key), list);
+	}
+	vec_push(list, a->entry);
+	vec_push(&a->entry->index_keys, mem_strdup(key));
+}
+
+/* --- state changes --------------------------------------------------------------------------------------------- */
+
+static void add_change(struct informer_changes *changes, enum informer_event event, json_t *object)
+{
+	changes->items[changes->n].event = event;
+	changes->items[changes->n++].object = object;
+}
+
+static void bury(struct informer_store *s, struct entry *e)
+{
+	e->since_ms = clock_now_ms();
+	if (e->in_tombs)
+		return;
+	e->in_tombs = true;
+	e->next_tomb = NULL;
+	*s->last_tomb = e;
+	s->last_tomb = &e->next_tomb;
+	s->tombs++;
+}
+
+/* Forgets tombstones that are old enough, or too many. */
+static void clear_tombs(struct informer_store *s)
+{
+	int64_t now = clock_now_ms();
+	while (s->first_tomb && (s->tombs > TOMBSTONES_MAX || s->first_tomb->since_ms + TOMBSTONE_MS <= now)) {
+		struct entry *e = s->first_tomb;
+		s->first_tomb = e->next_tomb;
+		if (!s->first_tomb)
+			s->last_tomb = &s->first_tomb;
+		s->tombs--;
+		e->in_tombs = false;
+		if (e->state == TOMBSTONE)
+			map_remove(&s->all, str_of(e->key));
+	}
+}
+
+/* The object is gone, or of no interest any more, as of `version`. */
+static void retire(struct informer_store *s, struct entry *e, const char *version, struct informer_changes *changes)
+{
+	if (e->state == LIVE)
+		s->live--;
+	if (e->announced && e->block && changes)
+		add_change(changes, INFORMER_DELETED, parse(e->block, e->version_text));
+	index_remove(s, e);
+	unref(e->block);
+	e->block = NULL;
+	e->state = TOMBSTONE;
+	e->announced = e->pending = false;
+	if (informer_version_number(version) > e->version)
+		set_version(s, e, version);
+	bury(s, e);
+}
+
+static void hide(struct informer_store *s, struct entry *e)
+{
+	if (e->state != LIVE)
+		return;
+	index_remove(s, e);
+	s->live--;
+	e->state = HIDDEN;
+	e->since_ms = clock_now_ms();
+}
+
+/* Cuts the object down; false: it is of no interest. */
+static bool cut(const struct informer_store *s, json_t *object)
+{
+	json_object_del(json_object_get(object, "metadata"), "managedFields");
+	return !s->options->transform || s->options->transform(object);
+}
+
+/* The text without its resourceVersion, which is handed out. */
+static void print(json_t *object, char version[VERSION_MAX], struct buf *out)
+{
+	json_t *meta = json_object_get(object, "metadata");
+	copy_text(version, VERSION_MAX, meta_version(object));
+	json_object_del(meta, "resourceVersion");
+	json_print(object, JSON_PRINT_COMPACT, out);
+	if (version[0])
+		json_object_set_new(meta, "resourceVersion", json_string(version));
+}
+
+/* Takes over a new text; true when it differs from the old one. */
+static bool store_text(struct informer_store *s, struct entry *e, const json_t *object, str text)
+{
+	if (e->state != LIVE)
+		s->live++;
+	bool same = e->state == LIVE && e->block && e->block->len == text.len && memcmp(e->block->text, text.data, text.len) == 0;
+	e->state = LIVE;
+	if (same)
+		return false;
+	unref(e->block);
+	e->block = mem_alloc(sizeof *e->block + text.len);
+	atomic_init(&e->block->references, 1);
+	e->block->len = text.len;
+	memcpy(e->block->text, text.data, text.len);
+	index_remove(s, e);
+	if (s->options->index)
+		s->options->index(object, index_add, &(struct adding){s, e});
+	return true;
+}
+
+static bool other_uid(const struct entry *e, const char *uid) { return e->uid[0] && uid[0] && strncmp(e->uid, uid, UID_MAX - 1) != 0; }
+
+/* Whether what was heard is older than what is known. */
+static bool is_past(const struct entry *e, enum informer_source source, uint64_t version, const char *uid)
+{
+	if (source == INFORMER_LIST_FORCED || !e->version || !version)
+		return false;
+	if (e->state == HIDDEN && !other_uid(e, uid)) /* the delete was told; a list that still has it much later is right */
+		return source == INFORMER_WATCH || clock_now_ms() - e->since_ms < TOMBSTONE_MS;
+	return e->state == LIVE && !other_uid(e, uid) ? version < e->version : version <= e->version;
+}
+
+static void announce(struct entry *e, bool changed, json_t *object, struct informer_changes *changes)
+{
+	if (!e->announced)
+		add_change(changes, INFORMER_ADDED, json_incref(object));
+	else if (changed || e->pending)
+		add_change(changes, INFORMER_UPDATED, json_incref(object));
+	e->announced = true;
+	e->pending = false;
+}
+
+void informer_store_apply(struct informer_store *s, enum informer_source source, json_t *object, struct informer_changes *changes)
+{
+	CLEANUP(mem_freep) char *key = meta_key(object);
+	CLEANUP(buf_done) struct buf text = {0};
+	char version[VERSION_MAX], uid[UID_MAX];
+	copy_text(uid, sizeof uid, meta_uid(object));
+	copy_text(version, sizeof version, meta_version(object));
+	bool wanted = cut(s, object);
+	if (wanted)
+		print(object, version, &text);
+	pthread_mutex_lock(&s->mu);
+	clear_tombs(s);
+	struct entry *e = wanted ? entry_of(s, key) : map_get(&s->all, str_of(key));
+	if (e)
+		e->pass = s->pass;
+	if (e && !is_past(e, source, informer_version_number(version), uid)) {
+		if (!wanted || (e->state != TOMBSTONE && other_uid(e, uid)))
+			retire(s, e, version, changes);
+		if (wanted) {
+			copy_text(e->uid, sizeof e->uid, uid);
+			bool changed = store_text(s, e, object, buf_str(&text));
+			set_version(s, e, version);
+			announce(e, changed, object, changes);
+		}
+	}
+	pthread_mutex_unlock(&s->mu);
+}
+
+void informer_store_delete(struct informer_store *s, const json_t *object, struct informer_changes *changes)
+{
+	CLEANUP(mem_freep) char *key = meta_key(object);
+	uint64_t version = informer_version_number(meta_version(object));
+	pthread_mutex_lock(&s->mu);
+	clear_tombs(s);
+	struct entry *e = map_get(&s->all, str_of(key));
+	/* A delete of the version that is known is one: not every server gives it a version of its own. */
+	bool past = e && version && e->version && (other_uid(e, meta_uid(object)) ? version <= e->version : version < e->version);
+	if (e && e->state != TOMBSTONE && !past)
+		retire(s, e, meta_version(object), changes);
+	pthread_mutex_unlock(&s->mu);
+}
+
+/* --- lists ----------------------------------------------------------------------------------------------------- */
+
+void informer_store_begin(struct informer_store *s)
+{
+	pthread_mutex_lock(&s->mu);
+	s->pass++;
+	pthread_mutex_unlock(&s->mu);
+}
+
+static bool is_unmentioned(const struct informer_store *s, const struct entry *e, enum informer_source source, uint64_t version)
+{
+	bool newer = e->state == LIVE && version && e->version > version && source != INFORMER_LIST_FORCED;
+	return e->state != TOMBSTONE && e->pass != s->pass && !newer;
+}
+
+static entries unmentioned(struct informer_store *s, enum informer_source source, uint64_t version)
+{
+	entries found = {0};
+	struct map_entry next;
+	pthread_mutex_lock(&s->mu);
+	for (size_t i = 0; map_next(&s->all, &i, &next);)
+		if (is_unmentioned(s, next.value, source, version))
+			vec_push(&found, (struct entry *)next.value);
+	s->newest = version > s->newest || source == INFORMER_LIST_FORCED ? version : s->newest;
+	pthread_mutex_unlock(&s->mu);
+	return found;
+}
+
+void informer_store_end(struct informer_store *s, enum informer_source source, const char *list_version,
+			void (*tell)(void *context, const struct informer_changes *changes), void *context)
+{
+	uint64_t version = informer_version_number(list_version);
+	entries gone = unmentioned(s, source, version);
+	for (size_t i = 0; i < gone.len; i++) { /* entries are freed by this thread only */
+		struct informer_changes changes = {0};
+		pthread_mutex_lock(&s->mu);
+		if (is_unmentioned(s, gone.data[i], source, version))
+			retire(s, gone.data[i], gone.data[i]->version_text, &changes);
+		pthread_mutex_unlock(&s->mu);
+		if (changes.n)
+			tell(context, &changes);
+	}
+	vec_done(&gone);
+}
+
+/* --- what this process did itself ------------------------------------------------------------------------------ */
+
+void informer_store_learn(struct informer_store *s, const json_t *told)
+{
+	const char *space = s->options->namespace_;
+	uint64_t number = informer_version_number(meta_version(told));
+	if (!number || (space && strcmp(meta_namespace(told), space) != 0))
+		return;
+	CLEANUP(json_decrefp) json_t *object = json_deep_copy(told);
+	CLEANUP(mem_freep) char *key = meta_key(object);
+	CLEANUP(buf_done) struct buf text = {0};
+	char version[VERSION_MAX];
+	const char *uid = meta_uid(told);
+	if (!cut(s, object))
+		return; /* the watch will say so too, and then listeners are told */
+	print(object, version, &text);
+	pthread_mutex_lock(&s->mu);
+	struct entry *e = entry_of(s, key);
+	if (e->version < number && (e->state != HIDDEN || other_uid(e, uid))) {
+		copy_text(e->uid, sizeof e->uid, uid);
+		e->pending |= store_text(s, e, object, buf_str(&text));
+		set_version(s, e, version);
+	}
+	pthread_mutex_unlock(&s->mu);
+}
+
+void informer_store_learn_deleted(struct informer_store *s, const char *namespace_, const char *name)
+{
+	CLEANUP(mem_freep) char *key = namespace_ && namespace_[0] ? mem_printf("%s/%s", namespace_, name) : mem_strdup(name);
+	pthread_mutex_lock(&s->mu);
+	struct entry *e = map_get(&s->all, str_of(key));
+	if (e)
+		hide(s, e);
+	pthread_mutex_unlock(&s->mu);
+}
+
+/* --- reads ----------------------------------------------------------------------------------------------------- */
+
+struct shot { struct block *block; char version[VERSION_MAX]; };
+typedef VEC(struct shot) shots;
+
+static struct shot take(const struct entry *e)
+{
+	struct shot shot = {.block = e->block};
+	atomic_fetch_add(&e->block->references, 1);
+	memcpy(shot.version, e->version_text, sizeof shot.version);
+	return shot;
+}
+
+static json_t *develop(struct shot *shot)
+{
+	json_t *object = parse(shot->block, shot->version);
+	unref(shot->block);
+	return object;
+}
+
+json_t *informer_store_get(struct informer_store *s, const char *namespace_, const char *name)
+{
+	CLEANUP(mem_freep) char *key = namespace_ && namespace_[0] ? mem_printf("%s/%s", namespace_, name) : mem_strdup(name);
+	struct shot shot = {0};
+	pthread_mutex_lock(&s->mu);
+	const struct entry *e = map_get(&s->all, str_of(key));
+	if (e && e->state == LIVE)
+		shot = take(e);
+	pthread_mutex_unlock(&s->mu);
+	return shot.block ? develop(&shot) : NULL;
+}
+
+static int by_key(const void *a, const void *b) { return strcmp((*(const struct entry *const *)a)->key, (*(const struct entry *const *)b)->key); }
+
+static void list_all(const struct informer_store *s, entries *out)
+{
+	struct map_entry next;
+	for (size_t i = 0; map_next(&s->all, &i, &next);) {
+		struct entry *e = next.value;
+		if (e->state == LIVE)
+			vec_push(out, e);
+	}
+}
+
+/* Sorted by key. */
+static shots take_all(struct informer_store *s, const char *index_key)
+{
+	shots out = {0};
+	entries sorted = {0};
+	pthread_mutex_lock(&s->mu);
+	const entries *found = index_key ? map_get(&s->index, str_of(index_key)) : NULL;
+	if (found)
+		vec_append(&sorted, found->data, found->len);
+	else if (!index_key)
+		list_all(s, &sorted);
+	if (sorted.len)
+		qsort(sorted.data, sorted.len, sizeof *sorted.data, by_key);
+	for (size_t i = 0; i < sorted.len; i++)
+		vec_push(&out, take(sorted.data[i]));
+	pthread_mutex_unlock(&s->mu);
+	vec_done(&sorted);
+	return out;
+}
+
+json_t *informer_store_find(struct informer_store *s, const char *index_key)
+{
+	shots found = take_all(s, index_key);
+	json_t *array = json_array();
+	for (size_t i = 0; i < found.len; i++)
+		json_array_append_new(array, develop(&found.data[i]));
+	vec_done(&found);
+	return array;
+}
+
+void informer_store_each(struct informer_store *s, void (*fn)(void *context, const json_t *object), void *context)
+{
+	shots found = take_all(s, NULL);
+	for (size_t i = 0; i < found.len; i++) {
+		json_t *object = develop(&found.data[i]);
+		fn(context, object);
+		json_decref(object);
+	}
+	vec_done(&found);
+}
+
+size_t informer_store_count(struct informer_store *s)
+{
+	pthread_mutex_lock(&s->mu);
+	size_t n = s->live;
+	pthread_mutex_unlock(&s->mu);
+	return n;
+}
+
+uint64_t informer_store_newest(struct informer_store *s)
+{
+	pthread_mutex_lock(&s->mu);
+	uint64_t newest = s->newest;
+	pthread_mutex_unlock(&s->mu);
+	return newest;
+}
