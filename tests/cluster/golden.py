@@ -21,7 +21,7 @@ import writes as audit
 from cluster import ROOT, Cluster, Skip
 from controller import RELEASE_NAMESPACE, Controller
 from mirror import Mirror
-from play import Cloud, Kubelet
+from play import Cloud, Kubelet, condition
 
 CASES = ROOT / "tests/golden/kube"
 SETTLED_S = 1.0      # still and equal for this long: the step is over
@@ -141,7 +141,7 @@ class Run:
         self.player = Player(cluster, case)
         self.cluster = cluster
         self.expected_names, self.got_names = normalise.Names(), normalise.Names()
-        self.differences, self.seconds = [], {}
+        self.differences, self.seconds, self.patience = [], {}, PATIENCE_S
 
     def differ(self, stage, expected):
         got = normalise.stage(list(relevant(self.mirror.of(self.case.namespace))), self.got_names)
@@ -155,7 +155,7 @@ class Run:
             still, waited = self.mirror.quiet_for(self.case.namespace), time.monotonic() - begin
             if waited >= 0.5 and still >= SETTLED_S:
                 left = self.differ(stage, expected)
-                if not left or still >= PATIENCE_S or waited > STEP_S:
+                if not left or still >= self.patience or waited > STEP_S:
                     return left
             elif waited > STEP_S:
                 return self.differ(stage, expected)
@@ -210,8 +210,11 @@ def release_objects(cluster):
     folder = ROOT / "tests/cluster/chart_objects.yaml"
     cluster.kubectl("apply", "-f", str(folder))
     for obj in cluster.admin.items("AKSNodeClass"):
-        cluster.admin.merge("AKSNodeClass", None, obj["metadata"]["name"], {"status": {"conditions": [
-            {"type": "Ready", "status": "True", "reason": "Ready", "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z"}]}}, "status")
+        ready_class(cluster, obj["metadata"]["name"])
+
+
+def ready_class(cluster, name):
+    cluster.admin.merge("AKSNodeClass", None, name, {"status": {"conditions": [condition("Ready")]}}, "status")
 
 
 def batches(chosen):

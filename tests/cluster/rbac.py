@@ -1,0 +1,244 @@
+"""The chart on a real API server: it installs, and its rights are exactly those that are used.
+
+Usage: rbac.py [--runs default,karpenter,...] [--show]
+For each set of values: render the chart with helm, apply it, run the controller with the arguments of its Deployment and the token of
+its service account through recorded cases, webhook and leader election included. Then, from the audit log: no call was
+refused, and every rule of its roles was used, verb by verb. Rules that a suite cannot use stand in EXEMPT, each with its reason.
+"""
+import argparse
+import fnmatch
+import json
+import socket
+import subprocess
+import sys
+import time
+
+import compare
+import golden
+from cluster import ROOT, Cluster, Skip, free_ports, program
+from controller import RELEASE_NAMESPACE, Controller
+from mirror import Mirror
+from play import Kubelet
+
+CHART = ROOT / "charts/kaito/workspace"
+# name, chart values, cases to run. To cover a gate: a row.
+RUNS = (
+    ("default", ["replicaCount=2"], ("b-inference-phi4mini", "a-quickstart-nc24ads", "c-adapters-config", "f-tuning-lora-volumes",
+                                     "n-update-adapters", "n-nodeclaim-deleted", "i-inferenceset", "a-quickstart")),
+    ("byo", ["nodeProvisioner=byo"], ("byo-one-node",)),
+    ("karpenter", ["nodeProvisioner=karpenter"], ("karpenter-inference", "karpenter-tuning")),
+    ("gate", ["featureGates.enableMultiRoleInferenceController=true"], ("gate-multirole",)),
+)
+# run, group, resource, verb (globs) and why no run uses it.
+EXEMPT = ()
+
+
+def render(values):
+    command = [program("helm"), "template", "kaito-workspace", str(CHART), "--namespace", RELEASE_NAMESPACE, "--include-crds"]
+    for value in values:
+        command += ["--set", value]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    if run.returncode:
+        raise RuntimeError("helm template: " + run.stderr.strip())
+    return compare.load_all(run.stdout)
+
+
+def lint():
+    run = subprocess.run([program("helm"), "lint", "--strict", str(CHART)], capture_output=True, text=True, timeout=60)
+    return [] if run.returncode == 0 and "WARNING" not in run.stdout else ["helm lint: " + run.stdout.strip() + run.stderr.strip()]
+
+
+def apply(cluster, objects):
+    order = {"CustomResourceDefinition": 0, "Namespace": 1}
+    crds = [o for o in objects if o["kind"] == "CustomResourceDefinition"]
+    rest = [o for o in objects if o["kind"] != "CustomResourceDefinition"]
+    for part in (crds, rest):
+        if part:
+            part.sort(key=lambda o: order.get(o["kind"], 2))
+            text = "\n---\n".join(json.dumps(o) for o in part)
+            cluster.kubectl("apply", "--server-side", "--force-conflicts", "-n", RELEASE_NAMESPACE, "-f", "-", given=text)
+        if part is crds and part:
+            cluster.wait("the chart's CRDs", lambda: cluster.established([o["metadata"]["name"] for o in crds]), 30)
+
+
+def deployment(objects):
+    return next(o for o in objects if o["kind"] == "Deployment")
+
+
+def run_controller(cluster, objects, account, index, webhook_port):
+    """The Deployment's container as a process: its arguments and environment, on ports of ours."""
+    container = deployment(objects)["spec"]["template"]["spec"]["containers"][0]
+    environment = {}
+    for e in container.get("env", []):
+        environment[e["name"]] = e["value"] if "value" in e else RELEASE_NAMESPACE
+    environment["WEBHOOK_PORT"] = str(webhook_port)
+    words = container.get("command", [])[1:] + container.get("args", [])
+    ours = ("--metrics-bind-address", "--health-probe-bind-address", "--webhook", "--kubeconfig", "--webhook-port")
+    arguments = [w for w in words if w.split("=")[0] not in ours and w not in ("controller", "kaito")]
+    return Controller(cluster, kubeconfig=account, name=f"{account.rsplit('.', 2)[-2]}-{index}", extra=arguments, webhook=True, environment=environment)
+
+
+def bound_roles(objects, account):
+    """(role, namespace or None) of the bindings that name the service account."""
+    roles = {(o["kind"], o["metadata"]["name"]): o for o in objects if o["kind"] in ("ClusterRole", "Role")}
+    for o in objects:
+        if o["kind"] in ("ClusterRoleBinding", "RoleBinding") and any(s.get("name") == account for s in o.get("subjects", [])):
+            role = roles.get((o["roleRef"]["kind"], o["roleRef"]["name"]))
+            if role:
+                yield role, None if o["kind"] == "ClusterRoleBinding" else o["metadata"].get("namespace", RELEASE_NAMESPACE)
+
+
+def grants(objects, account):
+    """Every single right: (role name, namespace, group, resource, verb, names)."""
+    for role, namespace in bound_roles(objects, account):
+        for rule in role.get("rules") or []:
+            for group in rule.get("apiGroups", []):
+                for resource in rule.get("resources", []):
+                    for verb in rule.get("verbs", []):
+                        yield role["metadata"]["name"], namespace, group, resource, verb, tuple(rule.get("resourceNames", []))
+
+
+def used_rights(events, user):
+    """{(namespace, group, resource, verb, name)} of answered calls, and the refused calls."""
+    used, refused = set(), set()
+    for e in events:
+        ref = e.get("objectRef")
+        if e.get("user", {}).get("username") != user or not ref:
+            continue
+        resource = ref.get("resource", "") + ("/" + ref["subresource"] if ref.get("subresource") else "")
+        right = (ref.get("namespace", ""), ref.get("apiGroup", ""), resource, e["verb"], ref.get("name", ""))
+        if e.get("responseStatus", {}).get("code") == 403 and e.get("annotations", {}).get("authorization.k8s.io/decision") != "allow":
+            refused.add(right[1:4])
+        else:
+            used.add(right)
+    return used, refused
+
+
+def covers(grant, right):
+    _, namespace, group, resource, verb, names = grant
+    r_namespace, r_group, r_resource, r_verb, r_name = right
+    return (group in ("*", r_group) and resource in ("*", r_resource) and verb in ("*", r_verb) and
+            (namespace is None or namespace == r_namespace) and (not names or r_name in names))
+
+
+def judge(run, objects, account, events):
+    """Refused calls, rights that nothing used, rights that another role gives already."""
+    used, refused = used_rights(events, f"system:serviceaccount:{RELEASE_NAMESPACE}:{account}")
+    problems = [f"refused: {verb} {resource} ({group or 'core'})" for group, resource, verb in sorted(refused)]
+    given = list(grants(objects, account))
+    for g in given:
+        role, namespace, group, resource, verb, names = g
+        if "*" in (group, resource, verb):
+            problems.append(f"{role}: a star in {group} {resource} {verb}")
+        if not any(covers(g, right) for right in used) and not exempt(run, group, resource, verb):
+            problems.append(f"{role}: never used: {verb} {resource} ({group or 'core'}){' ' + ','.join(names) if names else ''}")
+        if namespace is not None and any(o[1] is None and o[2:5] == g[2:5] and not o[5] for o in given):
+            problems.append(f"{role}: given by a ClusterRole already: {verb} {resource} ({group or 'core'})")
+    return problems, len(given)
+
+
+def exempt(run, group, resource, verb):
+    return any(all(fnmatch.fnmatchcase(v, g) for v, g in zip((run, group, resource, verb), row)) for row in EXEMPT)
+
+
+def webhook_service(cluster, objects, port):
+    """The webhook's Service leads to this machine: the API server calls an ExternalName of localhost on loopback."""
+    for o in objects:
+        if o["kind"] == "ValidatingWebhookConfiguration":
+            for hook in o["webhooks"]:
+                service = hook["clientConfig"]["service"]
+                cluster.kubectl("-n", service["namespace"], "delete", "service", service["name"], "--ignore-not-found")
+                cluster.admin.create("Service", {"apiVersion": "v1", "kind": "Service", "metadata": {"name": service["name"]},
+                                                 "spec": {"type": "ExternalName", "externalName": "localhost", "ports": [{"port": port}]}}, service["namespace"])
+
+
+def webhook_port(objects):
+    """The port in the webhook's configuration, as the API server will call it."""
+    for o in objects:
+        if o["kind"] == "ValidatingWebhookConfiguration":
+            port = o["webhooks"][0]["clientConfig"]["service"].get("port", 443)
+            with socket.socket() as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(("127.0.0.1", port))
+            return port
+    return free_ports(1)[0]
+
+
+def answers(cluster):
+    """The webhook refuses what it should, in upstream's words."""
+    bad = {"apiVersion": "kaito.sh/v1beta1", "kind": "Workspace", "metadata": {"name": "bad", "namespace": "default"},
+           "resource": {"instanceType": "Standard_NC24ads_A100_v4", "labelSelector": {"matchLabels": {"a": "b"}}},
+           "inference": {"preset": {"name": "no-such-model"}}}
+    end = time.monotonic() + 20
+    while True:
+        run = cluster.kubectl("create", "-f", "-", given=json.dumps(bad), check=False)
+        if "Unsupported inference preset name no-such-model: inference.presetName" in run.stderr:
+            return []
+        if run.returncode == 0:
+            cluster.kubectl("delete", "workspace", "bad")
+        if time.monotonic() > end:
+            return [f"the webhook does not refuse: {run.stdout}{run.stderr}"]
+        time.sleep(0.5)
+
+
+def one_run(cluster, mirror, name, values, cases, show):
+    objects = render([f"webhook.port={free_ports(1)[0]}"] + values)
+    account = next(o["metadata"]["name"] for o in objects if o["kind"] == "ServiceAccount" and "device" not in o["metadata"]["name"])
+    apply(cluster, objects)
+    for node_class in cluster.admin.items("AKSNodeClass"):
+        golden.ready_class(cluster, node_class["metadata"]["name"])
+    port = webhook_port(objects)
+    webhook_service(cluster, objects, port)
+    start = cluster.audit_events()[1]
+    kubeconfig = cluster.service_account(RELEASE_NAMESPACE, account)
+    problems, table = [], compare.Table()
+    with run_controller(cluster, objects, kubeconfig, name, port) as controller:
+        problems += answers(cluster)
+        for case in golden.cases():
+            if case.name in cases:
+                case.namespace = f"{name}-{case.name}"[:60]
+                run = golden.Run(cluster, mirror, case, table)
+                run.patience = 2.0  # the golden suite compares; here it is enough that the case is still
+                run.run()
+                if show:
+                    print(f"     {name} {case.name}: {len(run.differences)} differences", flush=True)
+        status = controller.stop()
+        if status:
+            problems.append(f"the controller left with status {status}: {controller.tail(4)}")
+    time.sleep(0.5)
+    found, count = judge(name, objects, account, cluster.audit_events(start)[0])
+    for o in objects:
+        if o["kind"] in ("ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding", "ValidatingWebhookConfiguration"):
+            cluster.kubectl("delete", o["kind"].lower(), o["metadata"]["name"], "-n", RELEASE_NAMESPACE, "--ignore-not-found")
+    return problems + found, count
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--runs", default=",".join(r[0] for r in RUNS))
+    parser.add_argument("--show", action="store_true")
+    options = parser.parse_args(argv)
+    if not CHART.is_dir():
+        raise Skip(f"no chart in {CHART}")
+    bad = lint()
+    print("\n".join("FAIL " + line for line in bad) or "ok   helm lint", flush=True)
+    with Cluster() as cluster:
+        kubelet = Kubelet(cluster)
+        cluster.namespace(RELEASE_NAMESPACE)
+        with Mirror(cluster.admin) as mirror:
+            for name, values, cases in RUNS:
+                if name not in options.runs.split(","):
+                    continue
+                problems, count = one_run(cluster, mirror, name, values, cases, options.show)
+                bad += problems
+                print("\n".join(f"FAIL {name}: {line}" for line in problems) or f"ok   {name}: {count} rights, all used", flush=True)
+        kubelet.close()
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except Skip as reason:
+        print(f"skip: {reason}")
+        sys.exit(77)
