@@ -1,46 +1,12 @@
 /* pod_pull.c: an init container that unpacks /data of an OCI image into a volume, with what upstream's pods have for it: skopeo and a
- * shell. Its script tries each pull secret and then no credentials, unpacks the layers in order, and says in the termination message
- * (contract/termination.h) why it failed, so that the Workspace's condition can tell. */
+ * shell. Its script (image_pull.sh) tries each pull secret and then no credentials, unpacks the layers in order, and says in the
+ * termination message (contract/termination.h) why it failed, so that the Workspace's condition can tell. */
 #include "workload/pod_spec.h"
 
 #include "base/buf.h"
+#include "workload/image_pull.h"
 #include "workload/shell_word.h"
 #include <string.h>
-
-static const char SCRIPT[] =
-	"fail() {\n"
-	"  text=$(printf '%s' \"$4\" | tr '\\n\\t' '  ' | tr -d '\"\\\\' | cut -c1-600)\n"
-	"  echo \"$text\" >&2\n"
-	"  printf '{\"kind\":\"%s\",\"reason\":\"%s\",\"exitCode\":%s,\"message\":\"%s\"}\\n' \"$1\" \"$2\" \"$3\" \"$text\" > /dev/termination-log\n"
-	"  exit \"$3\"\n"
-	"}\n"
-	"work=$mount/.$container\n"
-	"rm -rf \"$work\"\n"
-	"mkdir -p \"$work/root\" \"$folder\" || fail io FileSystemError 12 \"cannot write to $mount\"\n"
-	"trap 'rm -rf \"$work\"' EXIT\n"
-	"pulled=\n"
-	"for auth in \"$credentials\"/*.json ''; do\n"
-	"  [ -z \"$auth\" ] || [ -f \"$auth\" ] || continue\n"
-	"  if said=$(skopeo copy ${auth:+--authfile \"$auth\"} \"docker://$image\" \"dir:$work/image\" 2>&1); then pulled=1; break; fi\n"
-	"  rm -rf \"$work/image\"\n"
-	"done\n"
-	"if [ -z \"$pulled\" ]; then\n"
-	"  why=$(printf '%s\\n' \"$said\" | tail -n 1)\n"
-	"  case $said in\n"
-	"  *unauthorized* | *denied* | *forbidden*) fail denied AccessDenied 11 \"no access to image $image: $why; name a pull secret that has it\" ;;\n"
-	"  *'manifest unknown'* | *'not found'*) fail not_found NotFound 8 \"image $image does not exist: $why\" ;;\n"
-	"  esac\n"
-	"  fail network NetworkError 15 \"cannot pull image $image: $why\"\n"
-	"fi\n"
-	"layers=$(tr -d '\\n' < \"$work/image/manifest.json\" | sed 's/.*\"layers\"[^[]*\\[//' | grep -o 'sha256:[0-9a-f]\\{64\\}')\n"
-	"for layer in $layers; do\n"
-	"  [ -f \"$work/image/${layer#sha256:}\" ] || continue\n"
-	"  said=$(tar -xf \"$work/image/${layer#sha256:}\" --no-same-owner -C \"$work/root\" 2>&1) ||\n"
-	"    fail protocol ProtocolError 17 \"cannot unpack layer $layer of image $image: $said\"\n"
-	"done\n"
-	"[ -e \"$work/root/data/$needs\" ] || fail model InvalidModel 6 \"image $image has no /data/$needs\"\n"
-	"said=$(cp -R \"$work/root/data/.\" \"$folder/\" 2>&1) || fail no_space DiskFull 13 \"cannot copy image $image to $folder: $said\"\n"
-	"echo \"$image is in $folder\"\n";
 
 static void put_variable(struct buf *out, const char *name, const char *value)
 {
@@ -64,7 +30,7 @@ static json_t *pull_container(const struct workload_plan *p, const struct pod_pu
 		{"mount", pull->mount_path}, {"credentials", credentials}, {"needs", pull->needs ? pull->needs : ""}};
 	for (size_t i = 0; i < sizeof VARIABLES / sizeof VARIABLES[0]; i++)
 		put_variable(&script, VARIABLES[i][0], VARIABLES[i][1]);
-	buf_puts(&script, SCRIPT);
+	shell_script_put(&script, (str){image_pull_sh, image_pull_sh_len});
 	json_t *container = pod_container(pull->container, p->o->image_skopeo);
 	json_object_set_new(container, "command", json_pack("[s, s]", "/bin/sh", "-c"));
 	json_object_set_new(container, "args", json_pack("[s]", script.data));

@@ -79,3 +79,13 @@ bool shell_words_equal(str a, str b)
 	vec_done(&right);
 	return equal;
 }
+
+void shell_script_put(struct buf *out, str script)
+{
+	while (script.len > 0) {
+		size_t end = str_find(script, '\n', 0), next = end < script.len ? end + 1 : end;
+		if (!str_starts(str_trim(str_sub(script, 0, end)), STR("#")))
+			buf_put_str(out, str_sub(script, 0, next));
+		script = str_sub(script, next, script.len);
+	}
+}

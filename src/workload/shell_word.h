@@ -1,4 +1,4 @@
-/* shell_word.h: text as one word of a POSIX shell command line. */
+/* shell_word.h: writing and comparing lines of a POSIX shell. */
 #pragma once
 #include "base/buf.h"
 
@@ -6,3 +6,5 @@
 void shell_word_put(struct buf *out, str text);
 /* Whether two command lines are the same but for the order of their words (quotes respected). */
 bool shell_words_equal(str a, str b);
+/* Appends a script without the lines that only comment: they would be stored with every object that carries it. */
+void shell_script_put(struct buf *out, str script);
