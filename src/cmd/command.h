@@ -14,4 +14,5 @@ int cmd_generate(int argc, char **argv, struct err *err);
 int cmd_pull(int argc, char **argv, struct err *err);
 int cmd_push(int argc, char **argv, struct err *err);
 int cmd_images(int argc, char **argv, struct err *err);
+int cmd_controller(int argc, char **argv, struct err *err);
 int cmd_bench(int argc, char **argv, struct err *err);
