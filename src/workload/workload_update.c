@@ -47,32 +47,28 @@ static bool is_same_command(const json_t *a, const json_t *b)
 	return shell_words_equal(str_of(json_string_value(json_array_get(a, 2))), str_of(json_string_value(json_array_get(b, 2))));
 }
 
-/* Sets or removes current[key] unless it already says what wanted[key] says. true: changed. */
-static bool take_member(json_t *current, const json_t *wanted, const char *key)
+/* Sets or removes current[key] unless it already says what wanted[key] says. */
+static void take_member(json_t *current, const json_t *wanted, const char *key)
 {
 	json_t *value = json_object_get(wanted, key), *there = json_object_get(current, key);
 	bool same = strcmp(key, "command") == 0 && value && there ? is_same_command(value, there) : value ? is_covered(value, there) : json_array_size(there) == 0;
 	if (same)
-		return false;
+		return;
 	if (value)
 		json_object_set(current, key, value);
 	else
 		json_object_del(current, key);
-	return true;
 }
 
-static bool take_members(json_t *current, const json_t *wanted, const char *const *keys, size_t n)
+static void take_members(json_t *current, const json_t *wanted, const char *const *keys, size_t n)
 {
-	bool changed = false;
 	for (size_t i = 0; i < n; i++)
-		changed |= take_member(current, wanted, keys[i]);
-	return changed;
+		take_member(current, wanted, keys[i]);
 }
 
 /* Pull secrets are only added: users name their own too. */
-static bool add_pull_secrets(json_t *current, const json_t *wanted)
+static void add_pull_secrets(json_t *current, const json_t *wanted)
 {
-	bool changed = false;
 	const json_t *item, *there;
 	size_t i, j;
 	json_array_foreach(json_object_get(wanted, "imagePullSecrets"), i, item) {
@@ -81,29 +77,37 @@ static bool add_pull_secrets(json_t *current, const json_t *wanted)
 			found |= json_equal(item, there);
 		if (!found)
 			pod_push(current, "imagePullSecrets", json_incref((json_t *)item));
-		changed |= !found;
 	}
-	return changed;
 }
 
-static bool take_pod(json_t *current, const json_t *wanted)
+static void take_pod(json_t *current, const json_t *wanted)
 {
 	static const char *const CONTAINER[] = {"command", "args", "env", "volumeMounts"}, *const POD[] = {"initContainers", "volumes"};
 	json_t *container = json_at(current, "containers", "#0", NULL);
-	bool changed = take_members(current, wanted, POD, sizeof POD / sizeof POD[0]);
+	take_members(current, wanted, POD, sizeof POD / sizeof POD[0]);
 	if (container)
-		changed |= take_members(container, json_at(wanted, "containers", "#0", NULL), CONTAINER, sizeof CONTAINER / sizeof CONTAINER[0]);
-	return add_pull_secrets(current, wanted) || changed;
+		take_members(container, json_at(wanted, "containers", "#0", NULL), CONTAINER, sizeof CONTAINER / sizeof CONTAINER[0]);
+	add_pull_secrets(current, wanted);
 }
 
-/* The number of nodes of the model changed: a user's own scaling (which changes nothing in the Workspace) is left alone. */
-static bool take_replicas(json_t *current, const json_t *wanted, bool command_changed)
+/* Over how many nodes a running command spreads its model. */
+static int64_t nodes_of(const json_t *set)
 {
-	json_t *replicas = json_at(wanted, "spec", "replicas", NULL);
-	if (!command_changed || json_equal(replicas, json_at(current, "spec", "replicas", NULL)))
-		return false;
-	json_object_set(json_object_get(current, "spec"), "replicas", replicas);
-	return true;
+	static const char FLAG[] = "--ray_cluster_size=";
+	const char *line = json_text_at(set, "", "spec", "template", "spec", "containers", "#0", "command", "#2", NULL), *at = strstr(line, FLAG);
+	int64_t nodes = 1;
+	if (at) {
+		str rest = str_of(at + sizeof FLAG - 1);
+		(void)str_to_i64(str_sub(rest, 0, strspn(rest.data, "0123456789")), &nodes);
+	}
+	return nodes;
+}
+
+/* Pods follow when the number of nodes of the model changed; a user's own scaling is left alone. */
+static void take_replicas(json_t *current, const json_t *wanted, int64_t nodes_before)
+{
+	if (nodes_of(wanted) != nodes_before)
+		json_object_set(json_object_get(current, "spec"), "replicas", json_at(wanted, "spec", "replicas", NULL));
 }
 
 static bool wants_upgrade(const struct workload_plan *p, const json_t *current, const json_t *wanted)
@@ -152,8 +156,9 @@ static void apply(const struct workload_plan *p, struct staleness stale, json_t 
 {
 	json_t *pod = json_at(current, "spec", "template", "spec", NULL);
 	if ((stale.revision || stale.config) && pod) {
-		bool changed = take_pod(pod, json_at(wanted, "spec", "template", "spec", NULL));
-		take_replicas(current, wanted, changed);
+		int64_t nodes_before = nodes_of(current);
+		take_pod(pod, json_at(wanted, "spec", "template", "spec", NULL));
+		take_replicas(current, wanted, nodes_before);
 	}
 	if (stale.config)
 		set_template_hash(current, p->config_hash);
