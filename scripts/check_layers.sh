@@ -10,7 +10,7 @@ ROOMS = {
     'base': (0, 'both'), 'codec': (1, 'both'), 'tensor': (1, 'engine'), 'http': (2, 'both'), 'ops': (2, 'engine'),
     'weights': (2, 'engine'), 'token': (3, 'engine'), 'data': (3, 'engine'), 'oci': (3, 'both'), 'hub': (3, 'both'),
     'contract': (3, 'both'), 'model': (3, 'engine'), 'engine': (4, 'engine'), 'tune': (4, 'engine'), 'serve': (5, 'engine'),
-    'kube': (3, 'control'), 'catalog': (4, 'control'), 'provision': (5, 'control'), 'crd': (5, 'control'),
+    'kube': (3, 'control'), 'catalog': (4, 'control'), 'provision': (5, 'control'), 'crd': (5, 'control'), 'gateway': (5, 'control'),
     'workload': (6, 'control'), 'admission': (6, 'control'), 'control': (7, 'control'), 'cluster': (7, 'control'), 'cmd': (8, 'both'),
 }
 bad = 0

@@ -15,6 +15,7 @@ static int cmd_version(int argc, char **argv, struct err *err)
 /* To add a command: cmd_NAME.c with cmd_NAME(), its declaration in command.h, a row here (sorted). */
 static const struct command COMMANDS[] = {
 	{"bench", "measure this build on this machine, beside the physical limits", cmd_bench},
+	{"gateway", "answer POST /chat in front of another OpenAI server", cmd_gateway},
 	{"generate", "continue a text or answer one message", cmd_generate},
 	{"images", "list and remove what the local image store has", cmd_images},
 	{"pull", "fetch an image, a model hub repository or a URL into a folder", cmd_pull},

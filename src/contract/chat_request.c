@@ -74,3 +74,26 @@ int64_t chat_request_min_tokens(const struct chat_request *r, int64_t prompt_tok
 	int64_t n = r->k.min_new_tokens != CHAT_REQUEST_ABSENT ? r->k.min_new_tokens : r->k.min_length - prompt_tokens;
 	return n < 0 ? 0 : n;
 }
+
+str chat_request_clean_up(struct arena *arena, str text)
+{
+	static const char *const PAIRS[][2] = {{" .", "."}, {" ?", "?"}, {" !", "!"}, {" ,", ","}, {" ' ", "'"},
+					       {" n't", "n't"}, {" 'm", "'m"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}};
+	char *out = arena_strndup(arena, text.data, text.len);
+	size_t len = text.len;
+	for (size_t p = 0; p < sizeof PAIRS / sizeof PAIRS[0]; p++) {
+		str from = str_of(PAIRS[p][0]), to = str_of(PAIRS[p][1]);
+		size_t w = 0;
+		for (size_t r = 0; r < len;) {
+			bool hit = len - r >= from.len && memcmp(out + r, from.data, from.len) == 0;
+			if (hit)
+				memcpy(out + w, to.data, to.len);
+			else
+				out[w] = out[r];
+			w += hit ? to.len : 1;
+			r += hit ? from.len : 1;
+		}
+		len = w;
+	}
+	return (str){out, len};
+}

@@ -1,6 +1,7 @@
 /* chat_request.h: the body of POST /chat, the native API of upstream's transformers server before 0.2 (reference: KAITO up to 0.8), as
  * one table: `kaito serve` answers it with its engine, `kaito gateway` by asking another server. Defaults and error texts are upstream's. */
 #pragma once
+#include "base/arena.h"
 #include "contract/body.h"
 
 #define CHAT_REQUEST_ABSENT INT64_MIN /* of a number that was not given */
@@ -26,3 +27,5 @@ WARN_UNUSED int chat_request_decode(const json_t *json, struct chat_request *out
 /* Tokens that may come, by transformers' counting: max_length holds the prompt too, and one comes at least. */
 int64_t chat_request_max_tokens(const struct chat_request *r, int64_t prompt_tokens);
 int64_t chat_request_min_tokens(const struct chat_request *r, int64_t prompt_tokens);
+/* Without spaces before punctuation and contractions, as transformers' tokenizers clean up English. Lives in the arena. */
+str chat_request_clean_up(struct arena *arena, str text);

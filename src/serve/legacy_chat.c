@@ -59,37 +59,13 @@ static int build(struct http_exchange *x, const struct chat_request *b, struct g
 
 /* --- the answer ------------------------------------------------------------------------------------------------------ */
 
-/* As transformers' tokenizers clean up English. */
-static str clean_up(struct http_exchange *x, str text)
-{
-	static const char *const PAIRS[][2] = {{" .", "."}, {" ?", "?"}, {" !", "!"}, {" ,", ","}, {" ' ", "'"},
-					       {" n't", "n't"}, {" 'm", "'m"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}};
-	char *out = arena_strndup(http_arena(x), text.data, text.len);
-	size_t len = text.len;
-	for (size_t p = 0; p < sizeof PAIRS / sizeof PAIRS[0]; p++) {
-		str from = str_of(PAIRS[p][0]), to = str_of(PAIRS[p][1]);
-		size_t w = 0;
-		for (size_t r = 0; r < len;) {
-			bool hit = len - r >= from.len && memcmp(out + r, from.data, from.len) == 0;
-			if (hit)
-				memcpy(out + w, to.data, to.len);
-			else
-				out[w] = out[r];
-			w += hit ? to.len : 1;
-			r += hit ? from.len : 1;
-		}
-		len = w;
-	}
-	return (str){out, len};
-}
-
 static int reply(struct http_exchange *x, const struct chat_request *b, str prompt, const struct generation_choice *c)
 {
 	str answer = buf_str(&c->text);
 	CLEANUP(buf_done) struct buf whole = {.max = SIZE_MAX / 2};
 	if (!b->messages && b->return_full_text)
 		buf_put_str(&whole, prompt);
-	buf_put_str(&whole, b->clean_up_spaces ? clean_up(x, answer) : answer);
+	buf_put_str(&whole, b->clean_up_spaces ? chat_request_clean_up(http_arena(x), answer) : answer);
 	str text = buf_str(&whole);
 	return http_reply_json(x, 200, json_pack("{s:o}", "Result", serve_text(text)));
 }
