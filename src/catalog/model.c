@@ -45,9 +45,6 @@ const size_t CATALOG_IMAGE_COUNT = sizeof CATALOG_IMAGES / sizeof CATALOG_IMAGES
 /* Names that upstream knows only to refuse them. Models it dropped without a word (falcon, llama-2) are unknown names. */
 static const char *const DEPRECATED[] = {"phi-2"};
 
-/* What src/model can run; a parallel list because the two halves do not include each other. */
-static const char *const NATIVE[] = {"LlamaForCausalLM", "MistralForCausalLM", "Phi3ForCausalLM", "Qwen2ForCausalLM", "Qwen3ForCausalLM"};
-
 const struct catalog_model *catalog_model_find(const char *preset)
 {
 	for (size_t i = 0; i < CATALOG_MODEL_COUNT; i++) {
@@ -102,11 +99,3 @@ void catalog_model_short_name(const struct catalog_model *m, char *out, size_t s
 }
 
 void catalog_model_hub_id(const struct catalog_model *m, char *out, size_t size) { put_lower(m->id, out, size); }
-
-bool catalog_model_native(const struct catalog_model *m)
-{
-	for (size_t i = 0; i < sizeof NATIVE / sizeof NATIVE[0]; i++)
-		if (strcmp(NATIVE[i], m->architecture) == 0)
-			return !m->quantization[0];
-	return false;
-}

@@ -57,8 +57,6 @@ void catalog_model_short_name(const struct catalog_model *m, char *out, size_t s
  * written; its --served-model-name is the short name, and --code-revision only comes with a pinned `revision` (no row has one).
  * `kaito pull` gets m->id. out at least 128 bytes. */
 void catalog_model_hub_id(const struct catalog_model *m, char *out, size_t size);
-/* Whether the native engine reads this architecture (a quantised base as published: no). */
-bool catalog_model_native(const struct catalog_model *m);
 bool catalog_architecture_supported(const char *architecture); /* by vLLM */
 
 /* Models outside the catalogue, asked from the hub and kept for the process's life. Guarded by its own mutex. */
