@@ -40,9 +40,9 @@ static json_t *multi_node_liveness(const char *leader)
 	return probe;
 }
 
-static json_t *multi_node_readiness(const char *leader, int failures)
+static json_t *multi_node_readiness(const char *leader, int port, int failures)
 {
-	char *script = mem_printf("python3 /workspace/vllm/multi-node-health-check.py readiness --leader-address=%s --vllm-port=%d", leader, PORT_SERVE);
+	char *script = mem_printf("python3 /workspace/vllm/multi-node-health-check.py readiness --leader-address=%s --vllm-port=%d", leader, port);
 	json_t *probe = exec_probe(pod_shell(script), 1, failures);
 	free(script);
 	return probe;
@@ -65,10 +65,10 @@ void probes_add(const struct workload_plan *p, json_t *container)
 	bool multi_node = plan_multi_node(p);
 	char *leader = vllm_leader_address(p);
 	json_t *startup = plan_benchmark(p) ? benchmark(multi_node, failures)
-			  : multi_node      ? multi_node_readiness(leader, failures)
+			  : multi_node      ? multi_node_readiness(leader, port, failures)
 					    : probe_health(port, 0, failures);
 	json_object_set_new(container, "startupProbe", startup);
 	json_object_set_new(container, "livenessProbe", multi_node ? multi_node_liveness(leader) : probe_health(port, 0, 3));
-	json_object_set_new(container, "readinessProbe", multi_node ? multi_node_readiness(leader, 1) : probe_health(port, 30, 3));
+	json_object_set_new(container, "readinessProbe", multi_node ? multi_node_readiness(leader, port, 1) : probe_health(port, 30, 3));
 	free(leader);
 }

@@ -130,16 +130,18 @@ static void upgrade(json_t *current, const json_t *wanted)
 
 static const char *text_or_empty(const char *text) { return text ? text : ""; }
 
-/* A hash that is not there yet was not needed so far: it is written down, but the pods run with that ConfigMap already. */
+/* A hash that is not there yet was not needed so far: it is written down, but the pods mount that ConfigMap already. Native pods name
+ * only ConfigMaps that exist, so there it is a change. */
 struct staleness { bool revision, config, config_unknown; };
 
 static struct staleness compare(const struct workload_plan *p, const json_t *current)
 {
 	const char *hash = text_or_empty(p->config_hash), *known = text_or_empty(meta_annotation(current, ANNOTATION_CONFIG_HASH));
+	bool mounted = p->runtime != RUNTIME_NATIVE;
 	return (struct staleness){
 		.revision = strcmp(p->revision, text_or_empty(meta_annotation(current, ANNOTATION_REVISION))) != 0,
-		.config = hash[0] && known[0] && strcmp(hash, known) != 0,
-		.config_unknown = hash[0] && !known[0],
+		.config = hash[0] && (known[0] || !mounted) && strcmp(hash, known) != 0,
+		.config_unknown = hash[0] && !known[0] && mounted,
 	};
 }
 
