@@ -360,6 +360,19 @@ static entries unmentioned(struct informer_store *s, enum informer_source source
 	return found;
 }
 
+/* Versions went back: what was deleted under a higher one may come again under a lower one. */
+static void forget_tomb_versions(struct informer_store *s)
+{
+	struct map_entry next;
+	pthread_mutex_lock(&s->mu);
+	for (size_t i = 0; map_next(&s->all, &i, &next);) {
+		struct entry *e = next.value;
+		if (e->state == TOMBSTONE)
+			e->version = 0;
+	}
+	pthread_mutex_unlock(&s->mu);
+}
+
 void informer_store_end(struct informer_store *s, enum informer_source source, const char *list_version,
 			void (*tell)(void *context, const struct informer_changes *changes), void *context)
 {
@@ -375,6 +388,8 @@ void informer_store_end(struct informer_store *s, enum informer_source source, c
 			tell(context, &changes);
 	}
 	vec_done(&gone);
+	if (source == INFORMER_LIST_FORCED)
+		forget_tomb_versions(s);
 }
 
 /* --- what this process did itself ------------------------------------------------------------------------------ */
