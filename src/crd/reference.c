@@ -1,0 +1,148 @@
+/* reference.c: see reference.h. */
+#include "crd/reference.h"
+
+#include "base/mem.h"
+#include "crd/schema.h"
+#include "crd/yaml_text.h"
+#include <string.h>
+
+#define PAGE "docs/api-fields.md"
+
+static void put_type(const struct crd_field *f, struct buf *out)
+{
+	static const char *const NAMES[] = {[CRD_STRING] = "string", [CRD_INTEGER] = "integer", [CRD_BOOLEAN] = "boolean", [CRD_OBJECT] = "object",
+		[CRD_OPEN] = "open object", [CRD_MAP] = "map"};
+	buf_printf(out, "%s%s", f->list ? "list of " : "", NAMES[f->type]);
+	if (f->list && f->type != CRD_OPEN)
+		buf_putc(out, 's');
+}
+
+static void put_text(const char *text, struct buf *out)
+{
+	for (; *text; text++) {
+		if (*text == '|')
+			buf_putc(out, '\\');
+		buf_putc(out, *text);
+	}
+}
+
+static void put_constraints(const struct crd_field *f, struct buf *out)
+{
+	if (f->required)
+		buf_puts(out, "required; ");
+	if (f->fallback) {
+		buf_puts(out, "default `");
+		put_text(f->fallback, out);
+		buf_puts(out, "`; ");
+	}
+	if (f->choices)
+		buf_printf(out, "one of `%s`; ", f->choices);
+	if (f->has_minimum)
+		buf_printf(out, "at least %lld; ", (long long)f->minimum);
+	if (f->format)
+		buf_printf(out, "%s; ", f->format);
+	if (f->list && f->max_items)
+		buf_printf(out, "at most %u items; ", f->max_items);
+	if (f->max_length)
+		buf_printf(out, "at most %u characters; ", f->max_length);
+}
+
+static void put_shape(const struct crd_shape *shape, enum crd_version v, const char *path, struct buf *out);
+
+static void put_field(const struct crd_field *f, enum crd_version v, const char *path, struct buf *out)
+{
+	CLEANUP(mem_freep) char *name = mem_printf("%s%s%s", path, path[0] ? "." : "", f->name);
+	CLEANUP(mem_freep) char *inner = mem_printf("%s%s", name, f->list ? "[]" : f->type == CRD_MAP ? ".*" : "");
+	struct buf constraints = {0};
+	put_constraints(f, &constraints);
+	buf_printf(out, "| `%s` | ", name);
+	put_type(f, out);
+	buf_printf(out, " | %.*s | ", constraints.len > 2 ? (int)constraints.len - 2 : 0, constraints.data ? constraints.data : "");
+	put_text(f->help, out);
+	buf_puts(out, " |\n");
+	buf_done(&constraints);
+	if (f->shape)
+		put_shape(f->shape, v, inner, out);
+}
+
+static void put_shape(const struct crd_shape *shape, enum crd_version v, const char *path, struct buf *out)
+{
+	for (const struct crd_field *f = shape->fields; f->name; f++)
+		if (crd_in_version(f->versions, v))
+			put_field(f, v, path, out);
+}
+
+/* --- rules --------------------------------------------------------------------------------------------------- */
+
+static void put_rules(const struct crd_rule *rules, enum crd_version v, const char *path, struct buf *out)
+{
+	for (; rules && rules->rule; rules++) {
+		if (!crd_in_version(rules->versions, v))
+			continue;
+		buf_printf(out, "| `%s%s` | %s | ", path[0] ? path : "(object)", rules->at ? rules->at : "",
+			   rules->create ? "create" : strstr(rules->rule, "oldSelf") ? "update" : "both");
+		put_text(rules->message, out);
+		buf_puts(out, " |\n");
+	}
+}
+
+static void put_shape_rules(const struct crd_shape *shape, enum crd_version v, const char *path, struct buf *out)
+{
+	put_rules(shape->rules, v, path, out);
+	for (const struct crd_field *f = shape->fields; f->name; f++) {
+		if (!crd_in_version(f->versions, v))
+			continue;
+		CLEANUP(mem_freep) char *name = mem_printf("%s%s%s", path, path[0] ? "." : "", f->name);
+		CLEANUP(mem_freep) char *inner = mem_printf("%s%s", name, f->list ? "[]" : f->type == CRD_MAP ? ".*" : "");
+		put_rules(f->rules, v, name, out);
+		if (f->shape)
+			put_shape_rules(f->shape, v, inner, out);
+	}
+}
+
+static void put_kind(const struct crd_definition *d, struct buf *out)
+{
+	buf_printf(out, "\n## %s\n\n%s\n", d->kind, d->help);
+	buf_printf(out, "%s; `kubectl get %s`", d->namespaced ? "Namespaced" : "Cluster-wide", d->plural);
+	if (d->short_names)
+		buf_printf(out, " (short: `%s`)", d->short_names);
+	buf_printf(out, "; stored as %s.\n", crd_version_name((enum crd_version)d->storage));
+	for (unsigned v = CRD_V1BETA1; v >= CRD_V1ALPHA1; v >>= 1) {
+		if (!(d->versions & v))
+			continue;
+		enum crd_version version = (enum crd_version)v;
+		buf_printf(out, "\n### %s %s%s\n\n| field | type | constraints | meaning |\n| --- | --- | --- | --- |\n", d->kind, crd_version_name(version),
+			   d->deprecated & v ? " (deprecated)" : "");
+		put_shape(d->shape, version, "", out);
+		buf_puts(out, "\n| checked by the API server at | on | answer |\n| --- | --- | --- |\n");
+		put_shape_rules(d->shape, version, "", out);
+	}
+}
+
+static void put_page(struct buf *out)
+{
+	buf_puts(out, "# Fields of the API\n\n<!-- Printed from the tables by kaito-crds; do not edit. -->\n\n"
+		      "The kinds of the group `kaito.sh`. An open object is kept as it is written. The rules below the fields are evaluated by the API\n"
+		      "server itself (Kubernetes 1.31 or newer), also while the webhook is down; what needs a look at other objects, at the catalogue or\n"
+		      "at annotations is checked by the webhook only.\n");
+	for (size_t i = 0; i < CRD_COUNT; i++)
+		put_kind(&CRD_DEFINITIONS[i], out);
+}
+
+void crd_manifest_text(size_t i, struct buf *out)
+{
+	json_t *manifest = crd_manifest(i);
+	yaml_text(manifest, out);
+	json_decref(manifest);
+}
+
+char *crd_page(size_t i, struct buf *out)
+{
+	if (i >= CRD_COUNT) {
+		put_page(out);
+		return mem_strdup(PAGE);
+	}
+	buf_puts(out, "# Printed from the tables by kaito-crds; do not edit.\n");
+	crd_manifest_text(i, out);
+	return mem_printf("charts/kaito/workspace/templates/crds/kaito.sh_%s.yaml", CRD_DEFINITIONS[i].plural);
+}
