@@ -27,10 +27,11 @@ static int url_path(struct http_exchange *x, const char **out, struct err *err)
 
 struct passage { struct http_exchange *x; bool begun; };
 
-static const char *type_of(const struct http_response *r)
+/* The reply keeps the pointer. */
+static const char *type_of(struct http_exchange *x, const struct http_response *r)
 {
 	const char *type = http_response_header(r, "content-type");
-	return type ? type : "application/octet-stream";
+	return type ? arena_strdup(http_arena(x), str_of(type)) : "application/octet-stream";
 }
 
 static void copy_headers(struct http_exchange *x, const struct http_response *r)
@@ -48,7 +49,7 @@ static int on_piece(void *context, const struct http_response *head, const void 
 	struct passage *p = context;
 	if (!p->begun) {
 		copy_headers(p->x, head);
-		http_stream_begin(p->x, head->status, type_of(head));
+		http_stream_begin(p->x, head->status, type_of(p->x, head));
 		p->begun = true;
 	}
 	return http_stream_write(p->x, (str){data, len}, err);
@@ -69,7 +70,7 @@ int gateway_forward(struct http_exchange *x, struct err *err)
 		http_stream_end(x);
 	} else if (rc == 0) {
 		copy_headers(x, &r);
-		http_reply(x, r.status, type_of(&r), buf_str(&r.body));
+		http_reply(x, r.status, type_of(x, &r), buf_str(&r.body));
 	}
 	http_response_done(&r);
 	return rc;
