@@ -82,12 +82,13 @@ static int read_answer(struct http_exchange *x, const struct http_response *r, j
 
 int upstream_ask(struct http_exchange *x, const char *path, json_t *body, int *status, json_t **out, const char **why, struct err *err)
 {
+	static const char *const HEADERS[] = {"Content-Type: application/json", "Accept: application/json", NULL};
 	CLEANUP(buf_done) struct buf text = {.max = LIMIT_JSON_BYTES};
 	struct http_response r = {0};
 	struct http_request request = {.method = body ? "POST" : "GET", .body_max = LIMIT_JSON_BYTES};
 	(void)upstream_headers(x, &request.authorization);
 	if (body) {
-		request.headers = (const char *const[]){"Content-Type: application/json", "Accept: application/json", NULL};
+		request.headers = HEADERS;
 		json_print(body, JSON_PRINT_COMPACT, &text);
 		request.body = (struct http_body){.data = text.data, .len = text.len};
 		json_decref(body);
