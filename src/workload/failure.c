@@ -56,8 +56,18 @@ static bool is_one_of(const char *word, const char *const *list)
 	return false;
 }
 
-/* Long parts of foreign text are cut so that the advice behind them stays. */
-enum { TEXT_PART = 110, NAME_PART = 60 };
+/* Long parts of foreign text are cut (at a character), so that the advice behind them stays. For "%.*s". */
+#define TEXT(z) part_len(z, 110), z
+#define WORDS(z) part_len(z, 55), z
+#define NAME(z) part_len(z, 60), z
+
+static int part_len(const char *z, size_t max)
+{
+	size_t len = strlen(z) < max ? strlen(z) : max;
+	while (len > 0 && ((unsigned char)z[len] & 0xC0) == 0x80)
+		len--;
+	return (int)len;
+}
 
 /* The pod contract's message (contract/termination.h): what failed and where, in the program's own words. */
 static bool kind_named(const char *name, enum err_kind *out)
@@ -75,12 +85,12 @@ static void describe(const json_t *told, const struct scene *s, struct failure *
 	struct buf text = {.max = 4 * LIMIT_TERMINATION_BYTES};
 	const char *file = json_text_at(told, "", "file", NULL), *message = json_text_at(told, "", "message", NULL);
 	int64_t row = json_int_at(told, 0, "row", NULL), step = json_int_at(told, -1, "step", NULL);
-	buf_printf(&text, "pod %.*s container %.*s: ", NAME_PART, s->pod_name, NAME_PART, s->container);
+	buf_printf(&text, "pod %.*s container %.*s: ", NAME(s->pod_name), NAME(s->container));
 	if (file[0] && !strstr(message, file))
-		buf_printf(&text, "%.*s: ", TEXT_PART, file);
+		buf_printf(&text, "%.*s: ", TEXT(file));
 	if (row > 0)
 		buf_printf(&text, "row %lld: ", (long long)row);
-	buf_printf(&text, "%.600s", message);
+	buf_puts(&text, message);
 	if (step >= 0)
 		buf_printf(&text, " (step %lld)", (long long)step);
 	set_message(out, &text);
@@ -109,7 +119,7 @@ static bool sas_token(const struct scene *s, struct failure *out)
 	if (strcmp(s->container, "fetch-sas") != 0 || json_int_at(ended(s), 0, "exitCode", NULL) == 0)
 		return false;
 	return found(out, "pod %.*s container fetch-sas got no SAS token (exit code %lld); check the workload identity and the data reference URL",
-		     NAME_PART, s->pod_name, (long long)json_int_at(ended(s), 0, "exitCode", NULL));
+		     NAME(s->pod_name), (long long)json_int_at(ended(s), 0, "exitCode", NULL));
 }
 
 static bool out_of_memory(const struct scene *s, struct failure *out)
@@ -118,7 +128,7 @@ static bool out_of_memory(const struct scene *s, struct failure *out)
 	if (strcmp(json_text_at(now, "", "reason", NULL), "OOMKilled") != 0 && strcmp(json_text_at(last, "", "reason", NULL), "OOMKilled") != 0)
 		return false;
 	return found(out, "pod %.*s container %.*s was killed for lack of memory; use an instance type with more memory or lower max-model-len",
-		     NAME_PART, s->pod_name, NAME_PART, s->container);
+		     NAME(s->pod_name), NAME(s->container));
 }
 
 static bool image_pull(const struct scene *s, struct failure *out)
@@ -129,8 +139,8 @@ static bool image_pull(const struct scene *s, struct failure *out)
 	if (!is_one_of(reason, REASONS))
 		return false;
 	out->final = strcmp(reason, "InvalidImageName") == 0;
-	return found(out, "pod %.*s container %.*s: %s: %.*s; check the image name and the pull secret", NAME_PART, s->pod_name, NAME_PART, s->container,
-		     reason, TEXT_PART, waiting_message(s));
+	return found(out, "pod %.*s container %.*s: %s: %.*s; check the image name and the pull secret", NAME(s->pod_name), NAME(s->container),
+		     reason, TEXT(waiting_message(s)));
 }
 
 static bool start_error(const struct scene *s, struct failure *out)
@@ -140,16 +150,14 @@ static bool start_error(const struct scene *s, struct failure *out)
 	const char *reason = waiting_reason(s);
 	if (!is_one_of(reason, REASONS))
 		return false;
-	return found(out, "pod %.*s container %.*s cannot start: %s: %.*s; check what it refers to", NAME_PART, s->pod_name, NAME_PART, s->container,
-		     reason, TEXT_PART, waiting_message(s));
+	return found(out, "pod %.*s container %.*s cannot start: %s: %.*s; check what it refers to", NAME(s->pod_name), NAME(s->container),
+		     reason, TEXT(waiting_message(s)));
 }
 
 static bool exited(const struct scene *s, const char *how, struct failure *out)
 {
 	const char *said = json_text_at(ended(s), "", "message", NULL);
-	return found(out, "pod %.*s container %.*s %s with exit code %lld%s%.*s; see: kubectl logs %.*s -c %.*s%s", NAME_PART, s->pod_name, NAME_PART,
-		     s->container, how, (long long)json_int_at(ended(s), 0, "exitCode", NULL), said[0] ? ": " : "", TEXT_PART / 2, said, NAME_PART,
-		     s->pod_name, NAME_PART, s->container, json_at(s->status, "state", "terminated", NULL) ? "" : " --previous");
+	return found(out, "pod %.*s container %.*s %s with exit code %lld%s%.*s; see: kubectl logs %.*s -c %.*s%s", NAME(s->pod_name), NAME(s->container), how, (long long)json_int_at(ended(s), 0, "exitCode", NULL), said[0] ? ": " : "", WORDS(said), NAME(s->pod_name), NAME(s->container), json_at(s->status, "state", "terminated", NULL) ? "" : " --previous");
 }
 
 static bool crash_loop(const struct scene *s, struct failure *out)
@@ -177,8 +185,8 @@ static bool disk_pressure(const struct scene *s, struct failure *out)
 	const char *why = eviction(s);
 	if (!why || !(strstr(why, "DiskPressure") || strstr(why, "ephemeral-storage") || strstr(why, "inodes")))
 		return false;
-	return found(out, "pod %.*s was evicted, as its node ran out of disk: %.*s; use an instance type with a larger disk", NAME_PART, s->pod_name,
-		     TEXT_PART, why);
+	return found(out, "pod %.*s was evicted, as its node ran out of disk: %.*s; use an instance type with a larger disk", NAME(s->pod_name),
+		     TEXT(why));
 }
 
 static bool memory_pressure(const struct scene *s, struct failure *out)
@@ -186,26 +194,27 @@ static bool memory_pressure(const struct scene *s, struct failure *out)
 	const char *why = eviction(s);
 	if (!why || !strstr(why, "emory"))
 		return false;
-	return found(out, "pod %.*s was evicted, as its node ran out of memory: %.*s; use an instance type with more memory", NAME_PART, s->pod_name,
-		     TEXT_PART, why);
+	return found(out, "pod %.*s was evicted, as its node ran out of memory: %.*s; use an instance type with more memory", NAME(s->pod_name),
+		     TEXT(why));
 }
 
 static bool evicted(const struct scene *s, struct failure *out)
 {
 	const char *why = eviction(s);
-	return why && found(out, "pod %.*s was evicted: %.*s; see: kubectl describe pod %.*s", NAME_PART, s->pod_name, TEXT_PART, why, NAME_PART, s->pod_name);
+	return why && found(out, "pod %.*s was evicted: %.*s; see: kubectl describe pod %.*s", NAME(s->pod_name), TEXT(why), NAME(s->pod_name));
 }
 
 static bool unschedulable(const struct scene *s, struct failure *out)
 {
 	const json_t *condition;
 	size_t i;
-	json_array_foreach(json_at(s->pod, "status", "conditions", NULL), i, condition)
+	json_array_foreach(json_at(s->pod, "status", "conditions", NULL), i, condition) {
+		const char *message = json_text_at(condition, "", "message", NULL);
 		if (strcmp(json_text_at(condition, "", "type", NULL), "PodScheduled") == 0 &&
 		    strcmp(json_text_at(condition, "", "status", NULL), "False") == 0 &&
 		    strcmp(json_text_at(condition, "", "reason", NULL), "Unschedulable") == 0)
-			return found(out, "pod %.*s fits no node: %.*s; check the nodes' labels, taints and free GPUs", NAME_PART, s->pod_name, TEXT_PART,
-				     json_text_at(condition, "", "message", NULL));
+			return found(out, "pod %.*s fits no node: %.*s; check the nodes' labels, taints and free GPUs", NAME(s->pod_name), TEXT(message));
+	}
 	return false;
 }
 
