@@ -4,13 +4,14 @@
 
 #include "base/limits.h"
 #include "codec/json.h"
+#include "kube/managed_fields.h"
 
 #define REST_MAX ((size_t)1 << 20)
 
 static int deliver(struct list_reader *r, struct err *err)
 {
 	json_t *object = NULL;
-	if (json_parse(&object, buf_str(&r->object), "list item", err) < 0) {
+	if (managed_fields_parse(&object, buf_str(&r->object), "list item", err) < 0) {
 		err->kind = ERR_PROTOCOL;
 		return -1;
 	}

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "codec/json.h"
+#include "kube/managed_fields.h"
 #include "kube/status.h"
 #include <stdio.h>
 #include <strings.h>
@@ -179,7 +180,7 @@ int kube_request_object(struct kube_client *c, const struct kube_request *q, jso
 	if (!out)
 		return 0;
 	json_t *object = NULL;
-	if (json_parse(&object, buf_str(&body), "answer of the API server", err) < 0 || !json_is_object(object)) {
+	if (managed_fields_parse(&object, buf_str(&body), "answer of the API server", err) < 0 || !json_is_object(object)) {
 		json_decref(object);
 		return err_set(err, ERR_PROTOCOL, "%s %s: the answer is not a JSON object", q->method, q->path);
 	}

@@ -3,6 +3,7 @@
 
 #include "base/limits.h"
 #include "codec/json.h"
+#include "kube/managed_fields.h"
 #include "kube/meta.h"
 #include "kube/status.h"
 
@@ -25,7 +26,7 @@ static int take_line(struct watch_reader *r, str line, struct err *err)
 	CLEANUP(json_decrefp) json_t *event = NULL;
 	if (str_trim(line).len == 0)
 		return 0;
-	if (json_parse(&event, line, "watch event", err) < 0) {
+	if (managed_fields_parse(&event, line, "watch event", err) < 0) {
 		err->kind = ERR_PROTOCOL;
 		return -1;
 	}
