@@ -49,7 +49,7 @@ static bool less_gpu(const struct fit_choice *a, const struct fit_choice *b)
 
 static bool less_memory(const struct fit_choice *a, const struct fit_choice *b)
 {
-	return a->sku->memory_gib < b->sku->memory_gib || (a->sku->memory_gib <= b->sku->memory_gib && a->sku->cpus < b->sku->cpus);
+	return a->sku->memory_gib < b->sku->memory_gib || (a->sku->memory_gib <= b->sku->memory_gib && a->sku->cpus > b->sku->cpus);
 }
 
 size_t fit_smallest_gpu(const char *cloud, const struct catalog_model *m, int64_t context_tokens, struct fit_choice *out, size_t max)

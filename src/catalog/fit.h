@@ -16,7 +16,8 @@ struct fit_choice { const struct sku *sku; int nodes; };
 /* The cloud's instance types that hold the model, fewest nodes first, then the least GPU memory; at most max. Only those that upstream's
  * images run on (NVIDIA, compute capability 8.0 and up). Returns how many. */
 size_t fit_smallest_gpu(const char *cloud, const struct catalog_model *m, int64_t context_tokens, struct fit_choice *out, size_t max);
-/* The CPU machines with so much memory for one process, smallest first. */
+/* The CPU machines with so much memory for one process, smallest first, of equal ones the one with
+ * more CPUs. */
 size_t fit_smallest_cpu(const char *cloud, double gib, struct fit_choice *out, size_t max);
 /* Whether a process of so many GiB fits beside the system. Unknown memory: yes. */
 bool fit_machine(const struct sku *s, double gib);

@@ -355,11 +355,11 @@ const struct catalog_model CATALOG_MODELS[] = {
 	 .architecture = "Gemma3ForCausalLM", .attention = "MQA", .layers = 18, .hidden = 640, .heads = 4, .kv_heads = 1, .head_dim = 256,
 	 .weights_gib = 0.5, .disk_gib = 80, .context_tokens = 32768, .kv_bytes_per_token = 18432, .startup_minutes = 30,
 	 BFLOAT16, FORMAT("auto", "auto"), PARSERS("functiongemma", "", ""), .extra_args = "",
-	 .revision = "", TUNABLE("", 0, 0), .gated = true, .cpu = true},
+	 .revision = "", NOT_TUNABLE, .gated = true, .cpu = true},
 	{.id = "google/gemma-3-1b-it", .alias = "gemma-3-1b-it", .license = "gemma", .pipeline = "text-generation", .base_model = "google/gemma-3-1b-pt",
 	 .architecture = "Gemma3ForCausalLM", .attention = "MQA", .layers = 26, .hidden = 1152, .heads = 4, .kv_heads = 1, .head_dim = 256,
 	 .weights_gib = 1.86, .disk_gib = 81, .context_tokens = 32768, .kv_bytes_per_token = 26624, .startup_minutes = 30,
 	 BFLOAT16, FORMAT("auto", "auto"), PARSERS("functiongemma", "", ""), .extra_args = "",
-	 .revision = "", TUNABLE("", 0, 0), .gated = true, .cpu = true},
+	 .revision = "", NOT_TUNABLE, .gated = true, .cpu = true},
 };
 const size_t CATALOG_MODEL_COUNT = sizeof CATALOG_MODELS / sizeof CATALOG_MODELS[0];

@@ -16,4 +16,7 @@ int cmd_pull(int argc, char **argv, struct err *err);
 int cmd_push(int argc, char **argv, struct err *err);
 int cmd_images(int argc, char **argv, struct err *err);
 int cmd_controller(int argc, char **argv, struct err *err);
+int cmd_estimate(int argc, char **argv, struct err *err);
+int cmd_models(int argc, char **argv, struct err *err);
 int cmd_bench(int argc, char **argv, struct err *err);
+int cmd_crds(int argc, char **argv, struct err *err);

@@ -15,9 +15,12 @@ static int cmd_version(int argc, char **argv, struct err *err)
 /* To add a command: cmd_NAME.c with cmd_NAME(), its declaration in command.h, a row here (sorted). */
 static const struct command COMMANDS[] = {
 	{"bench", "measure this build on this machine, beside the physical limits", cmd_bench},
+	{"crds", "the definitions of the kinds as YAML, to apply without the chart", cmd_crds},
+	{"estimate", "how many machines a model takes and how their memory is divided", cmd_estimate},
 	{"gateway", "answer POST /chat in front of another OpenAI server", cmd_gateway},
 	{"generate", "continue a text or answer one message", cmd_generate},
 	{"images", "list and remove what the local image store has", cmd_images},
+	{"models", "the catalogue of models, or all about one", cmd_models},
 	{"pull", "fetch an image, a model hub repository or a URL into a folder", cmd_pull},
 	{"push", "publish an adapter or a model as an image", cmd_push},
 	{"serve", "answer requests over HTTP: OpenAI API, /chat, chat page", cmd_serve},
