@@ -1,6 +1,6 @@
 /* informer_store.c: see informer_store.h. An object's text lies in a shared, immutable block, so that a reader takes a
  * reference under the lock and parses after it. The resourceVersion is kept beside the text: two versions that differ in nothing
- * else have the same text. */
+ * else have the same text. So are kind and apiVersion, which lists leave out. */
 #include "kube/informer_store.h"
 
 #include "base/clock.h"
@@ -38,6 +38,7 @@ typedef VEC(struct entry *) entries;
 
 struct informer_store {
 	const struct informer_options *options;
+	char *api_version;
 	pthread_mutex_t mu;         /* guards all below */
 	struct map all;             /* key -> struct entry */
 	struct map index;           /* index key -> entries */
@@ -83,6 +84,7 @@ struct informer_store *informer_store_new(const struct informer_options *options
 {
 	struct informer_store *s = mem_alloc(sizeof *s);
 	s->options = options;
+	s->api_version = kube_api_version(options->resource);
 	s->all.free_value = free_entry;
 	s->index.free_value = free_entries;
 	s->last_tomb = &s->first_tomb;
@@ -97,6 +99,7 @@ void informer_store_free(struct informer_store *s)
 	map_done(&s->index);
 	map_done(&s->all);
 	pthread_mutex_destroy(&s->mu);
+	free(s->api_version);
 	free(s);
 }
 
@@ -122,10 +125,12 @@ static void set_version(struct informer_store *s, struct entry *e, const char *v
 	s->newest = e->version > s->newest ? e->version : s->newest;
 }
 
-static json_t *parse(const struct block *b, const char *version)
+static json_t *parse(const struct informer_store *s, const struct block *b, const char *version)
 {
 	json_t *object = json_loadb(b->text, b->len, 0, NULL);
 	json_t *meta = json_object_get(object, "metadata");
+	json_object_set_new(object, "apiVersion", json_string(s->api_version));
+	json_object_set_new(object, "kind", json_string(s->options->resource->kind));
 	if (meta && version[0])
 		json_object_set_new(meta, "resourceVersion", json_string(version));
 	return object;
@@ -209,7 +214,7 @@ static void retire(struct informer_store *s, struct entry *e, const char *versio
 	if (e->state == LIVE)
 		s->live--;
 	if (e->announced && e->block && changes)
-		add_change(changes, INFORMER_DELETED, parse(e->block, e->version_text));
+		add_change(changes, INFORMER_DELETED, parse(s, e->block, e->version_text));
 	index_remove(s, e);
 	unref(e->block);
 	e->block = NULL;
@@ -237,15 +242,16 @@ static bool cut(const struct informer_store *s, json_t *object)
 	return !s->options->transform || s->options->transform(object);
 }
 
-/* The text without its resourceVersion, which is handed out. */
-static void print(json_t *object, char version[VERSION_MAX], struct buf *out)
+/* The text without what is kept beside it. */
+static void print(const json_t *object, struct buf *out)
 {
-	json_t *meta = json_object_get(object, "metadata");
-	copy_text(version, VERSION_MAX, meta_version(object));
+	CLEANUP(json_decrefp) json_t *rest = json_copy((json_t *)(uintptr_t)object);
+	json_t *meta = json_copy(json_object_get(object, "metadata"));
 	json_object_del(meta, "resourceVersion");
-	json_print(object, JSON_PRINT_COMPACT, out);
-	if (version[0])
-		json_object_set_new(meta, "resourceVersion", json_string(version));
+	json_object_set_new(rest, "metadata", meta);
+	json_object_del(rest, "kind");
+	json_object_del(rest, "apiVersion");
+	json_print(rest, JSON_PRINT_COMPACT, out);
 }
 
 /* Takes over a new text; true when it differs from the old one. */
@@ -297,9 +303,11 @@ void informer_store_apply(struct informer_store *s, enum informer_source source,
 	char version[VERSION_MAX], uid[UID_MAX];
 	copy_text(uid, sizeof uid, meta_uid(object));
 	copy_text(version, sizeof version, meta_version(object));
+	if (!meta_name(object)[0])
+		return;
 	bool wanted = cut(s, object);
 	if (wanted)
-		print(object, version, &text);
+		print(object, &text);
 	pthread_mutex_lock(&s->mu);
 	clear_tombs(s);
 	struct entry *e = wanted ? entry_of(s, key) : map_get(&s->all, str_of(key));
@@ -403,17 +411,16 @@ void informer_store_learn(struct informer_store *s, const json_t *told)
 	CLEANUP(json_decrefp) json_t *object = json_deep_copy(told);
 	CLEANUP(mem_freep) char *key = meta_key(object);
 	CLEANUP(buf_done) struct buf text = {0};
-	char version[VERSION_MAX];
 	const char *uid = meta_uid(told);
 	if (!cut(s, object))
 		return; /* the watch will say so too, and then listeners are told */
-	print(object, version, &text);
+	print(object, &text);
 	pthread_mutex_lock(&s->mu);
 	struct entry *e = entry_of(s, key);
 	if (e->version < number && (e->state != HIDDEN || other_uid(e, uid))) {
 		copy_text(e->uid, sizeof e->uid, uid);
 		e->pending |= store_text(s, e, object, buf_str(&text));
-		set_version(s, e, version);
+		set_version(s, e, meta_version(object));
 	}
 	pthread_mutex_unlock(&s->mu);
 }
@@ -441,9 +448,9 @@ static struct shot take(const struct entry *e)
 	return shot;
 }
 
-static json_t *develop(struct shot *shot)
+static json_t *develop(const struct informer_store *s, struct shot *shot)
 {
-	json_t *object = parse(shot->block, shot->version);
+	json_t *object = parse(s, shot->block, shot->version);
 	unref(shot->block);
 	return object;
 }
@@ -457,7 +464,7 @@ json_t *informer_store_get(struct informer_store *s, const char *namespace_, con
 	if (e && e->state == LIVE)
 		shot = take(e);
 	pthread_mutex_unlock(&s->mu);
-	return shot.block ? develop(&shot) : NULL;
+	return shot.block ? develop(s, &shot) : NULL;
 }
 
 static int by_key(const void *a, const void *b) { return strcmp((*(const struct entry *const *)a)->key, (*(const struct entry *const *)b)->key); }
@@ -497,7 +504,7 @@ json_t *informer_store_find(struct informer_store *s, const char *index_key)
 	shots found = take_all(s, index_key);
 	json_t *array = json_array();
 	for (size_t i = 0; i < found.len; i++)
-		json_array_append_new(array, develop(&found.data[i]));
+		json_array_append_new(array, develop(s, &found.data[i]));
 	vec_done(&found);
 	return array;
 }
@@ -506,7 +513,7 @@ void informer_store_each(struct informer_store *s, void (*fn)(void *context, con
 {
 	shots found = take_all(s, NULL);
 	for (size_t i = 0; i < found.len; i++) {
-		json_t *object = develop(&found.data[i]);
+		json_t *object = develop(s, &found.data[i]);
 		fn(context, object);
 		json_decref(object);
 	}

@@ -392,13 +392,15 @@ static bool watch(struct fake_api *f, int fd, const struct request *q, const str
 	unsigned generation = f->end_generation;
 	f->watches++;
 	pthread_cond_broadcast(&f->changed);
-	while (ok && !f->down && generation == f->end_generation) {
+	for (;;) {
 		for (; ok && at < f->log.len; at++) {
 			const struct change *c = &f->log.data[at];
 			bool mine = strcmp(c->collection, w->collection) == 0 && (!w->space[0] || strcmp(c->space, w->space) == 0);
 			if (mine && (c->raw || c->version > from))
 				ok = send_change(fd, c->type, c->object);
 		}
+		if (!ok || f->down || generation != f->end_generation)
+			break;
 		struct timespec t;
 		clock_gettime(CLOCK_REALTIME, &t);
 		t.tv_nsec += 20000000;
