@@ -5,6 +5,7 @@
 #include "kube/condition.h"
 #include "kube/meta.h"
 #include "kube/quantity.h"
+#include "provision/pool.h"
 #include <string.h>
 
 static void add_labels(json_t *object, const struct node_request *r)
@@ -113,7 +114,7 @@ bool claim_ready(const json_t *claim)
 
 static bool label_kept(const char *key)
 {
-	static const char *const KEPT[] = {LABEL_CLAIM_WORKSPACE, LABEL_CLAIM_NAMESPACE, LABEL_POOL_WORKSPACE, LABEL_POOL_NAMESPACE, "karpenter.sh/nodepool"};
+	static const char *const KEPT[] = {LABEL_CLAIM_WORKSPACE, LABEL_CLAIM_NAMESPACE, LABEL_POOL_WORKSPACE, LABEL_POOL_NAMESPACE, LABEL_POOL_SET, LABEL_POOL_SET_NAMESPACE};
 	for (size_t i = 0; i < sizeof KEPT / sizeof KEPT[0]; i++)
 		if (strcmp(key, KEPT[i]) == 0)
 			return true;

@@ -13,21 +13,7 @@
 #include "provision/ways.h"
 #include <string.h>
 
-/* The Workspace's pool in the cache, new reference; NULL: none. */
-static json_t *find_pool(const struct node_context *c, const struct node_request *r)
-{
-	for (int attempt = 0; attempt < POOL_ATTEMPTS; attempt++) {
-		char name[POOL_NAME];
-		pool_name(r, attempt, name);
-		json_t *pool = informer_get(c->pools, NULL, name);
-		if (pool && identity_owns(&IDENTITY_POOL, r, pool))
-			return pool;
-		json_decref(pool);
-	}
-	return NULL;
-}
-
-/* As find_pool, from the API server; *out NULL: none. */
+/* As pool_find, from the API server; *out NULL: none. */
 static int look_up(const struct node_context *c, const struct node_request *r, json_t **out, struct err *err)
 {
 	for (int attempt = 0; attempt < POOL_ATTEMPTS; attempt++) {
@@ -90,7 +76,7 @@ static int raise_replicas(const struct node_context *c, json_t **pool, int repli
 
 static int ensure_pool(const struct node_context *c, const struct node_request *r, int replicas, json_t **pool, struct err *err)
 {
-	*pool = find_pool(c, r);
+	*pool = pool_find(c->pools, r);
 	int rc = 1;
 	for (int attempt = 0; !*pool && replicas > 0 && attempt < POOL_ATTEMPTS && rc == 1; attempt++)
 		rc = create(c, r, attempt, replicas, pool, err);
@@ -160,7 +146,7 @@ static void report(const struct node_context *c, const struct node_request *r, c
 
 static int release(const struct node_context *c, const struct node_request *r, struct err *err)
 {
-	CLEANUP(json_decrefp) json_t *pool = find_pool(c, r);
+	CLEANUP(json_decrefp) json_t *pool = pool_find(c->pools, r);
 	if (!pool && look_up(c, r, &pool, err) < 0)
 		return err_wrap(err, "look for the NodePool of workspace %s/%s", r->namespace_, r->name);
 	if (pool && !meta_deleting(pool)) {
@@ -203,7 +189,7 @@ static json_t *terms(const struct node_context *c, const struct node_request *r)
 
 static int set_drift_budget(const struct node_context *c, const struct node_request *r, int nodes, struct err *err)
 {
-	CLEANUP(json_decrefp) json_t *pool = find_pool(c, r), *budgets = pool_budgets(nodes), *answer = NULL;
+	CLEANUP(json_decrefp) json_t *pool = pool_find(c->pools, r), *budgets = pool_budgets(nodes), *answer = NULL;
 	if (!pool || json_equal(json_at(pool, "spec", "disruption", "budgets", NULL), budgets))
 		return 0;
 	CLEANUP(json_decrefp) json_t *body = json_pack("{s:{s:{s:O}}}", "spec", "disruption", "budgets", budgets);

@@ -34,8 +34,8 @@ static void add_identity(json_t *object, const struct node_request *r)
 	meta_set_label(object, LABEL_POOL_NAMESPACE, r->namespace_);
 	if (!r->inference_set || !r->inference_set[0])
 		return;
-	meta_set_label(object, "karpenter.kaito.sh/inferenceset", r->inference_set);
-	meta_set_label(object, "karpenter.kaito.sh/inferenceset-namespace", r->namespace_);
+	meta_set_label(object, LABEL_POOL_SET, r->inference_set);
+	meta_set_label(object, LABEL_POOL_SET_NAMESPACE, r->namespace_);
 }
 
 static json_t *requirements(const struct node_options *o, const struct node_request *r)
@@ -74,4 +74,17 @@ int pool_build(const struct node_options *o, const struct node_request *r, const
 						    template_(o, r, class)));
 	*out = pool;
 	return 0;
+}
+
+json_t *pool_find(struct informer *pools, const struct node_request *r)
+{
+	for (int attempt = 0; attempt < POOL_ATTEMPTS; attempt++) {
+		char name[POOL_NAME];
+		pool_name(r, attempt, name);
+		json_t *pool = informer_get(pools, NULL, name);
+		if (pool && identity_owns(&IDENTITY_POOL, r, pool))
+			return pool;
+		json_decref(pool);
+	}
+	return NULL;
 }
