@@ -10,22 +10,34 @@
 
 #define WARNINGS_MAX 32
 
-/* "spec.a: unknown field" lines of the strict decoder become one refusal. Stored objects have been through it already. */
-static bool decodes(const char *kind, const char *api_version, const json_t *object, struct buf *text)
+/* "inference.a: unknown field" -> 'unknown field "inference.a"', as the API server says it. */
+static void strict_words(str line, struct buf *out)
+{
+	static const char UNKNOWN[] = ": unknown field";
+	const char *at = memmem(line.data, line.len, UNKNOWN, strlen(UNKNOWN));
+	if (!at) {
+		buf_put_str(out, line);
+		return;
+	}
+	size_t path = (size_t)(at - line.data), rest = path + strlen(UNKNOWN);
+	buf_printf(out, "unknown field \"%.*s\"", STR_FMT(str_sub(line, 0, path)));
+	buf_put_str(out, str_sub(line, rest, line.len));
+}
+
+size_t review_decode(const char *kind, const char *api_version, const json_t *object, struct buf *out)
 {
 	struct buf lines = {.max = 4096};
 	size_t n = crd_check(kind, api_version, object, &lines);
-	if (n) {
-		str all = str_trim(buf_str(&lines));
-		buf_printf(text, "decoding request failed: strict decoding error: ");
-		for (size_t at = 0; at <= all.len;) {
-			size_t end = str_find(all, '\n', at);
-			buf_printf(text, "%s%.*s", at ? ", " : "", STR_FMT(str_sub(all, at, end)));
-			at = end + 1;
-		}
+	str all = str_trim(buf_str(&lines));
+	buf_puts(out, n ? "strict decoding error: " : "");
+	for (size_t at = 0; n && at <= all.len;) {
+		size_t end = str_find(all, '\n', at);
+		buf_puts(out, at ? ", " : "");
+		strict_words(str_sub(all, at, end), out);
+		at = end + 1;
 	}
 	buf_done(&lines);
-	return n == 0;
+	return n;
 }
 
 static json_t *warnings_of(const struct buf *lines)
@@ -59,8 +71,8 @@ static json_t *judge(const struct control_options *o, const struct validate_look
 	const json_t *object = json_object_get(request, "object"), *old = json_object_get(request, "oldObject");
 	struct validate_errors e = {0};
 	json_t *response = json_object(), *status = NULL;
-	if (!json_is_object(old) && !decodes(kind, api_version, object, &e.text))
-		status = refusal("", &e.text);
+	if (!json_is_object(old) && review_decode(kind, api_version, object, &e.text))
+		status = refusal("decoding request failed: ", &e.text);
 	else
 		validate_object(o, lookup, kind, api_version, object, old, &e);
 	if (!status && e.count)
