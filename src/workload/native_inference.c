@@ -46,7 +46,7 @@ static void pull_adapter(const struct workload_plan *p, const struct native_adap
 {
 	CLEANUP(mem_freep) char *name = adapters_label("puller-", a->name, "");
 	json_t *c = native_container(p, name, (const char *const[]){"pull", a->image, "--output", folder, "--no-store", NULL});
-	native_mount_docker(spec, c);
+	native_mount_docker(spec, c, NATIVE_DOCKER_PULL);
 	pod_push(c, "volumeMounts", pod_mount("adapter-volume", NATIVE_ADAPTERS));
 	pod_push(spec, "initContainers", c);
 }

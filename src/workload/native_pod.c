@@ -11,7 +11,7 @@
 #include <string.h>
 
 #define WEIGHTS_VOLUME "model-weights-volume"
-#define DOCKER_VOLUME "docker-config"
+static const char *const DOCKER_VOLUMES[] = {[NATIVE_DOCKER_PUSH] = "docker-config", [NATIVE_DOCKER_PULL] = "docker-config-pull"};
 
 /* What src/model has, by the hub's names. To add one: a row when an architecture is added there. */
 static const char *const ARCHITECTURES[] = {"LlamaForCausalLM", "MistralForCausalLM", "Phi3ForCausalLM", "Qwen2ForCausalLM", "Qwen3ForCausalLM"};
@@ -96,26 +96,33 @@ static void add_pull_secrets(json_t *sources, const json_t *secrets)
 	}
 }
 
-void native_add_docker(json_t *spec, const char *push_secret, const json_t *const *pull_secrets, size_t n)
+/* sources is taken. */
+static void add_docker_volume(json_t *spec, enum native_docker which, json_t *sources)
 {
-	json_t *sources = json_array();
-	if (push_secret && push_secret[0])
-		add_source(sources, push_secret, "config.json");
-	for (size_t i = 0; i < n; i++)
-		add_pull_secrets(sources, pull_secrets[i]);
 	if (json_array_size(sources) > 0)
-		pod_push(spec, "volumes", json_pack("{s:s, s:{s:O, s:i}}", "name", DOCKER_VOLUME, "projected", "sources", sources, "defaultMode", 0644));
+		pod_push(spec, "volumes", json_pack("{s:s, s:{s:O, s:i}}", "name", DOCKER_VOLUMES[which], "projected", "sources", sources, "defaultMode", 0644));
 	json_decref(sources);
 }
 
-void native_mount_docker(const json_t *spec, json_t *container)
+void native_add_docker(json_t *spec, const char *push_secret, const json_t *const *pull_secrets, size_t n)
+{
+	json_t *push = json_array(), *pull = json_array();
+	if (push_secret && push_secret[0])
+		add_source(push, push_secret, "config.json");
+	for (size_t i = 0; i < n; i++)
+		add_pull_secrets(pull, pull_secrets[i]);
+	add_docker_volume(spec, NATIVE_DOCKER_PUSH, push);
+	add_docker_volume(spec, NATIVE_DOCKER_PULL, pull);
+}
+
+void native_mount_docker(const json_t *spec, json_t *container, enum native_docker which)
 {
 	const json_t *volume;
 	size_t i;
 	json_array_foreach(json_object_get(spec, "volumes"), i, volume) {
-		if (strcmp(json_text_at(volume, "", "name", NULL), DOCKER_VOLUME) != 0)
+		if (strcmp(json_text_at(volume, "", "name", NULL), DOCKER_VOLUMES[which]) != 0)
 			continue;
-		pod_push(container, "volumeMounts", json_pack("{s:s, s:s, s:b}", "name", DOCKER_VOLUME, "mountPath", NATIVE_DOCKER, "readOnly", 1));
+		pod_push(container, "volumeMounts", json_pack("{s:s, s:s, s:b}", "name", DOCKER_VOLUMES[which], "mountPath", NATIVE_DOCKER, "readOnly", 1));
 		pod_push(container, "env", pod_env("DOCKER_CONFIG", NATIVE_DOCKER));
 	}
 }
@@ -149,7 +156,7 @@ int native_add_weights(const struct workload_plan *p, json_t *spec, json_t *main
 		pod_push(c, "env", pod_env_secret("HF_TOKEN", p->w->access_secret, "HF_TOKEN"));
 	if (is_hub(source) && p->o->hub_url)
 		pod_push(c, "env", pod_env("HF_ENDPOINT", p->o->hub_url));
-	native_mount_docker(spec, c);
+	native_mount_docker(spec, c, NATIVE_DOCKER_PULL);
 	pod_push(c, "volumeMounts", pod_mount(WEIGHTS_VOLUME, PATH_WEIGHTS));
 	pod_push(spec, "initContainers", c);
 	pod_push(spec, "volumes", pod_volume_empty(WEIGHTS_VOLUME));

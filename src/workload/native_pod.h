@@ -13,10 +13,12 @@ void native_add_word(json_t *container, const char *word);
 /* An empty spec with affinity, tolerations and the /tmp volume. */
 json_t *native_pod_spec(const struct workload_plan *p);
 
-/* Secrets of all containers in one volume, as $DOCKER_CONFIG wants them: the push secret first, each pull secret in a folder of its own.
- * Mounted only into containers that native_mount_docker names. Both arguments may be NULL or "". */
+/* Secrets as files that $DOCKER_CONFIG wants, in two volumes, so that a container gets no more than it needs and a push is never tried
+ * with the credentials of a pull. Arguments may be NULL or "". */
 void native_add_docker(json_t *spec, const char *push_secret, const json_t *const *pull_secrets, size_t n);
-void native_mount_docker(const json_t *spec, json_t *container);
+/* Mounts one of them, where the pod has it. */
+enum native_docker { NATIVE_DOCKER_PUSH, NATIVE_DOCKER_PULL };
+void native_mount_docker(const json_t *spec, json_t *container, enum native_docker which);
 
 /* The weights volume and the init container that fills it. ERR_INVALID: the model cannot run natively. */
 WARN_UNUSED int native_add_weights(const struct workload_plan *p, json_t *spec, json_t *main, struct err *err);

@@ -43,7 +43,7 @@ static void add_puller(const struct workload_plan *p, const char *name, json_t *
 	native_add_word(c, folder);
 	if (image) {
 		native_add_word(c, "--no-store");
-		native_mount_docker(spec, c);
+		native_mount_docker(spec, c, NATIVE_DOCKER_PULL);
 	}
 	pod_push(c, "volumeMounts", pod_mount("data-volume", PATH_DATASET_FOLDER));
 	pod_push(spec, "initContainers", c);
@@ -110,7 +110,7 @@ static int fill(const struct workload_plan *p, const char *config, const char *o
 	const char *secret = tuning_text(p, "output", "image")[0] ? tuning_text(p, "output", "imagePushSecret") : "";
 	const json_t *const pulls[] = {tuning_member(p, "input", "imagePullSecrets"), json_at(p->w->tuning, "preset", "presetOptions", "imagePullSecrets", NULL)};
 	native_add_docker(spec, secret, pulls, 2);
-	native_mount_docker(spec, main);
+	native_mount_docker(spec, main, NATIVE_DOCKER_PUSH);
 	pod_add_shared_memory(spec, main);
 	if (native_add_weights(p, spec, main, err) < 0 || native_add_resources(p, native_memory_gib(p->model, true, quantised), main, err) < 0)
 		return -1;
