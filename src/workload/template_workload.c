@@ -5,6 +5,7 @@
 #include "crd/names.h"
 #include "kube/meta.h"
 #include "workload/pod_spec.h"
+#include <string.h>
 
 static json_t *object_in(json_t *parent, const char *key)
 {
@@ -42,6 +43,8 @@ int template_statefulset(const struct workload_plan *p, json_t **out, struct err
 		return err_set(err, ERR_INVALID, "inference.template of workspace %s has no spec", p->w->name);
 	json_t *set = meta_new(&KUBE_STATEFULSETS, p->w->namespace_, p->w->name);
 	meta_own(set, &KUBE_WORKSPACES, p->w->object);
+	if (strcmp(p->revision, TEMPLATE_FIRST_REVISION) != 0)
+		meta_set_annotation(set, ANNOTATION_REVISION, p->revision);
 	json_object_set_new(set, "spec", json_pack("{s:i, s:{s:{s:s}}, s:s, s:o}", "replicas", p->nodes, "selector", "matchLabels", LABEL_WORKSPACE,
 						   p->w->name, "serviceName", "", "template", placed_template(p)));
 	*out = set;

@@ -3,7 +3,8 @@
  * What a pod runs is compared only when the Workspace's revision or its ConfigMap changed since the StatefulSet was last written: so
  * nothing rolls because a new controller would write a pod differently, or because upstream's, whose flags come in random order, made it.
  * Then the members that follow from the Workspace are set (command, environment, mounts, init containers, volumes, pull secrets, replicas);
- * image, resources, probes and everything else stay as they are, as users edit them. A base-image upgrade replaces the template. */
+ * image, resources, probes and everything else stay as they are, as users edit them. A base-image upgrade replaces the template, and so
+ * does a new inference.template. */
 #include "workload/inference_workload.h"
 
 #include "base/mem.h"
@@ -11,6 +12,7 @@
 #include "kube/meta.h"
 #include "workload/pod_spec.h"
 #include "workload/shell_word.h"
+#include "workload/template_workload.h"
 #include <string.h>
 
 /* Whether everything in `wanted` is in `there`: the API server adds defaults. Lists must be as long. */
@@ -169,12 +171,29 @@ static void apply(const struct workload_plan *p, struct staleness stale, json_t 
 		meta_set_annotation(current, ANNOTATION_CONFIG_HASH, p->config_hash);
 }
 
+/* A changed pod template replaces the old one; what a user edited in the StatefulSet stays until then. Sets of revision 1 do not name it. */
+static int update_template(const struct workload_plan *p, const json_t *current, json_t **out, struct err *err)
+{
+	const char *known = meta_annotation(current, ANNOTATION_REVISION);
+	if (strcmp(p->revision, known ? known : TEMPLATE_FIRST_REVISION) == 0)
+		return 0;
+	json_t *wanted = NULL;
+	if (inference_statefulset(p, &wanted, err) < 0)
+		return -1;
+	*out = json_deep_copy(current);
+	json_object_del(*out, "status");
+	take_member(json_object_get(*out, "spec"), json_object_get(wanted, "spec"), "template");
+	meta_set_annotation(*out, ANNOTATION_REVISION, p->revision);
+	json_decref(wanted);
+	return 0;
+}
+
 int inference_statefulset_update(const struct workload_plan *p, const json_t *current, json_t **out, bool *upgraded, struct err *err)
 {
 	*out = NULL;
 	*upgraded = false;
 	if (p->w->template_)
-		return 0;
+		return update_template(p, current, out, err);
 	struct staleness stale = compare(p, current);
 	const char *label = meta_label(p->w->object, LABEL_UPGRADE_TO);
 	if (!stale.revision && !stale.config && !stale.config_unknown && !(label && label[0]))
