@@ -1,4 +1,4 @@
-/* crds_main.c: kaito-crds SOURCE_ROOT writes what is generated from the field tables: the chart's definitions and docs/api-fields.md. */
+/* crds_main.c: kaito-crds SOURCE_ROOT writes what is printed from tables: the chart's definitions and default configurations, and docs/api-fields.md. */
 #include "crd/reference.h"
 
 #include "base/fd.h"

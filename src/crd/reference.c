@@ -2,10 +2,12 @@
 #include "crd/reference.h"
 
 #include "base/mem.h"
+#include "contract/training_config.h"
 #include "crd/schema.h"
 #include "crd/yaml_text.h"
 #include <string.h>
 
+#define CHART "charts/kaito/workspace"
 #define PAGE "docs/api-fields.md"
 
 static void put_type(const struct crd_field *f, struct buf *out)
@@ -136,13 +138,25 @@ void crd_manifest_text(size_t i, struct buf *out)
 	json_decref(manifest);
 }
 
+static char *definition(size_t i, struct buf *out)
+{
+	buf_puts(out, "# Printed from the tables by kaito-crds; do not edit.\n");
+	crd_manifest_text(i, out);
+	return mem_printf(CHART "/templates/crds/kaito.sh_%s.yaml", CRD_DEFINITIONS[i].plural);
+}
+
 char *crd_page(size_t i, struct buf *out)
 {
-	if (i >= CRD_COUNT) {
+	static const struct { enum training_method method; const char *path; } CONFIGURATIONS[] = {
+		{METHOD_LORA, CHART "/files/lora-training_config.yaml"},
+		{METHOD_QLORA, CHART "/files/qlora-training_config.yaml"},
+	};
+	if (i < CRD_COUNT)
+		return definition(i, out);
+	if (i == CRD_COUNT) {
 		put_page(out);
 		return mem_strdup(PAGE);
 	}
-	buf_puts(out, "# Printed from the tables by kaito-crds; do not edit.\n");
-	crd_manifest_text(i, out);
-	return mem_printf("charts/kaito/workspace/templates/crds/kaito.sh_%s.yaml", CRD_DEFINITIONS[i].plural);
+	buf_put_str(out, training_config_template(CONFIGURATIONS[i - CRD_COUNT - 1].method));
+	return mem_strdup(CONFIGURATIONS[i - CRD_COUNT - 1].path);
 }

@@ -1,9 +1,10 @@
-/* reference.h: files that are printed from the field tables: one definition a kind for the chart, and the reference page. */
+/* reference.h: files that are printed from tables: one definition a kind for the chart, the chart's default configurations for tuning,
+ * and the reference page. */
 #pragma once
 #include "base/buf.h"
 #include "crd/crd.h"
 
-enum { CRD_PAGE_COUNT = CRD_COUNT + 1 };
+enum { CRD_PAGE_COUNT = CRD_COUNT + 3 };
 /* Prints page i; returns its path below the source root, the caller's to free. */
 char *crd_page(size_t i, struct buf *out);
 /* One kind's manifest as YAML, without a document mark. */
