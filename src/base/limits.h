@@ -56,3 +56,7 @@
 #define LIMIT_DATASET_STORE_BYTES ((uint64_t)1 << 40) /* decoded rows of one dataset, in memory and on disk */
 #define LIMIT_KUBE_CREDENTIAL_BYTES ((size_t)1 << 20) /* a token file, or what a credential plug-in prints */
 #define LIMIT_KUBE_OBJECT_BYTES ((size_t)16 << 20) /* one Kubernetes object, or one line of a watch */
+#define LIMIT_HUB_CONFIG_BYTES ((size_t)4 << 20)   /* the configuration of a model outside the catalogue */
+#define LIMIT_HUB_LISTING_BYTES ((size_t)16 << 20) /* one page of its files */
+#define LIMIT_HUB_PAGES 50                         /* pages of its files */
+#define LIMIT_HUB_QUESTIONS 16                     /* models that a controller asks the hub about at once */

@@ -19,7 +19,7 @@ int fit_gpu(const struct catalog_model *m, const struct gpu_config *gpu, int64_t
 	struct fit f = {.nodes = e.nodes, .gpus = gpu->gpus, .per_gpu_gib = gpu->gib / gpu->gpus, .usable_gib = e.available_gib, .weights_gib = weights,
 			.kv_gib = context * token_gib, .overhead_gib = ESTIMATE_BASE_GIB + ESTIMATE_WEIGHT_OVERHEAD * weights};
 	f.spare_gib = f.usable_gib - f.weights_gib - f.kv_gib - f.overhead_gib;
-	f.tokens = (int64_t)((f.spare_gib + f.kv_gib) / token_gib);
+	f.tokens = token_gib > 0 ? (int64_t)((f.spare_gib + f.kv_gib) / token_gib) : m->context_tokens;
 	*out = f;
 	return 0;
 }

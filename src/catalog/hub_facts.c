@@ -5,13 +5,12 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/limits.h"
 #include "codec/json.h"
 #include "http/client.h"
 #include <ctype.h>
 
-enum { PAGES_MAX = 50, CONNECT_MS = 10000, STALL_S = 10, TRIES = 2 };
-#define LISTING_MAX ((size_t)16 << 20)
-#define CONFIG_MAX ((size_t)4 << 20)
+enum { CONNECT_MS = 10000, STALL_S = 10, TRIES = 2 };
 #define FORMAT 1 /* of the kept files */
 
 struct question { /* one hub_facts_ask; owner: its thread */
@@ -85,10 +84,13 @@ static int ask_files(struct question *q, struct derive_files *out, struct err *e
 	struct derive_tree tree = {0};
 	char *url = mem_printf("%s/api/models/%s/tree/main?recursive=true", q->source->url, q->name);
 	int rc = 0;
-	for (int page = 0; url && rc == 0 && page < PAGES_MAX; page++) {
+	for (int page = 0; url && rc == 0; page++) {
 		CLEANUP(http_response_done) struct http_response response = {0};
 		json_t *entries = NULL;
-		rc = get_json(q, url, LISTING_MAX, "list of files", &response, &entries, err);
+		if (page == LIMIT_HUB_PAGES)
+			rc = err_set(err, ERR_LIMIT, "%s has more than %d pages of files", q->name, LIMIT_HUB_PAGES);
+		else
+			rc = get_json(q, url, LIMIT_HUB_LISTING_BYTES, "list of files", &response, &entries, err);
 		if (rc == 0)
 			rc = derive_tree_add(&tree, entries, err);
 		json_decref(entries);
@@ -106,7 +108,7 @@ static int ask_config(struct question *q, const struct derive_files *files, json
 	const char *file = files->has_config || !files->has_params ? "config.json" : "params.json";
 	CLEANUP(mem_freep) char *url = mem_printf("%s/%s/resolve/main/%s", q->source->url, q->name, file);
 	CLEANUP(http_response_done) struct http_response response = {0};
-	return get_json(q, url, CONFIG_MAX, file, &response, out, err);
+	return get_json(q, url, LIMIT_HUB_CONFIG_BYTES, file, &response, out, err);
 }
 
 int hub_facts_ask(const struct hub_facts_source *source, const char *name, struct hub_facts *out, struct err *err)
@@ -162,7 +164,7 @@ int hub_facts_load(const char *folder, const char *name, struct hub_facts *out, 
 	CLEANUP(buf_done) struct buf text = {0};
 	struct err ignored = ERR_INIT;
 	json_t *root = NULL;
-	if (fd_read_file(path, CONFIG_MAX + 4096, &text, &ignored) < 0 || json_parse(&root, buf_str(&text), path, &ignored) < 0)
+	if (fd_read_file(path, LIMIT_HUB_CONFIG_BYTES + 4096, &text, &ignored) < 0 || json_parse(&root, buf_str(&text), path, &ignored) < 0)
 		return 0;
 	bool ok = read_kept(root, out, age_s);
 	json_decref(root);

@@ -1,12 +1,13 @@
 /* resolver.c: models outside the catalogue, by name. A thread asks the hub; whoever wants the answer waits for it until a deadline of its
  * own, so that an admission is quick however slow the hub is, while the question goes on and its answer serves the next one who asks.
- * One question per name is under way at a time, and IN_FLIGHT_MAX over all names.
+ * One question per name is under way at a time, and LIMIT_HUB_QUESTIONS over all names.
  *
  * What is found stays for the process's life: a model's row does not change under a running Workspace. Failures are forgotten when nobody
  * waits for them any more, so that another try asks again. */
 #include "catalog/model.h"
 
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/map.h"
 #include "catalog/hub_facts.h"
 #include "hub/source.h"
@@ -16,7 +17,7 @@
 #include <strings.h>
 #include <time.h>
 
-enum { IN_FLIGHT_MAX = 16, STACK_BYTES = 512 << 10 };
+enum { STACK_BYTES = 512 << 10 };
 #define QUESTION_MS ((int64_t)30000)     /* then whoever waits next ends it */
 #define KEPT_FRESH_S ((int64_t)7 * 86400) /* kept answers younger than this are not asked for again */
 
@@ -146,7 +147,7 @@ static void *run(void *context)
 static int start(struct entry *e, const char *token, struct err *err)
 {
 	struct catalog_resolver *r = e->resolver;
-	if (r->in_flight >= IN_FLIGHT_MAX)
+	if (r->in_flight >= LIMIT_HUB_QUESTIONS)
 		return err_set(err, ERR_BUSY, "%d models are being looked up on the hub already; %s must wait", (int)r->in_flight, e->name);
 	pthread_attr_t attributes;
 	pthread_t thread;

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/limits.h"
 #include "catalog/model.h"
 #include "http/server.h"
 #include <pthread.h>
@@ -31,10 +32,12 @@ static bool has_token(struct http_exchange *x)
 
 static int second_page(struct http_exchange *x)
 {
-	char link[160];
-	if (http_query(x, "cursor"))
+	char link[256];
+	const char *cursor = http_query(x, "cursor");
+	int page = cursor ? (int)strtol(cursor, NULL, 10) : 1, pages = str_eqz(http_param(x, "name"), "m") ? 2 : str_eqz(http_param(x, "name"), "all") ? LIMIT_HUB_PAGES : 1000;
+	if (page == pages)
 		return http_reply(x, 200, "application/json", STR(TREE));
-	snprintf(link, sizeof link, "<%s/api/models/paged/m/tree/main?recursive=true&cursor=abc>; rel=\"next\"", url);
+	snprintf(link, sizeof link, "<%s/api/models/paged/%.*s/tree/main?recursive=true&cursor=%d>; rel=\"next\"", url, STR_FMT(http_param(x, "name")), page + 1);
 	http_reply_header(x, "Link", link);
 	return http_reply(x, 200, "application/json", STR("[{\"type\":\"file\",\"path\":\"model-1.safetensors\",\"size\":536870912}]"));
 }
@@ -62,12 +65,25 @@ static int tree(struct http_exchange *x, struct err *e)
 	return http_reply(x, 200, "application/json", STR(TREE));
 }
 
+/* A good configuration of LIMIT_HUB_CONFIG_BYTES, and with name "over" of one byte more. */
+static int large_config(struct http_exchange *x)
+{
+	size_t len = LIMIT_HUB_CONFIG_BYTES + str_eqz(http_param(x, "name"), "over");
+	char *text = arena_alloc(http_arena(x), len + 1);
+	memset(text, ' ', len);
+	int head = snprintf(text, len, CONFIG, "LlamaForCausalLM");
+	text[head] = ' ';
+	return http_reply(x, 200, "application/json", (str){text, len});
+}
+
 static int config(struct http_exchange *x, struct err *e)
 {
 	(void)e;
 	str org = http_param(x, "org");
 	char text[512];
 	atomic_fetch_add(&configs, 1);
+	if (str_eqz(org, "large"))
+		return large_config(x);
 	if ((str_eqz(org, "gated") || str_eqz(org, "private")) && !has_token(x))
 		return refuse(x, "GatedRepo");
 	if (str_eqz(http_param(x, "file"), "params.json"))
@@ -133,6 +149,20 @@ START_TEST(pages_are_followed_and_mistrals_layout_is_read)
 	ck_assert_msg(catalog_resolve(r, "native/m", NULL, 5000, &m, &err) == 0, "%s", err.message);
 	ck_assert_str_eq(m->tokenizer_mode, "mistral");
 	ck_assert_str_eq(m->architecture, "MistralForCausalLM");
+	catalog_resolver_free(r);
+}
+END_TEST
+
+START_TEST(limits_hold_at_the_edge_and_past_it)
+{
+	struct catalog_resolver *r = catalog_resolver_new(url, NULL);
+	const struct catalog_model *m = NULL;
+	ck_assert_msg(catalog_resolve(r, "large/m", NULL, 9000, &m, &err) == 0, "%s", err.message);
+	ck_assert_int_lt(catalog_resolve(r, "large/over", NULL, 9000, &m, &err), 0);
+	ck_assert_int_eq(err.kind, ERR_LIMIT);
+	ck_assert_msg(catalog_resolve(r, "paged/all", NULL, 9000, &m, &err) == 0, "%s", err.message);
+	ck_assert_int_lt(catalog_resolve(r, "paged/endless", NULL, 9000, &m, &err), 0);
+	ck_assert_msg(err.kind == ERR_LIMIT && strstr(err.message, "50 pages"), "%s", err.message);
 	catalog_resolver_free(r);
 }
 END_TEST
@@ -248,7 +278,7 @@ START_TEST(questions_over_all_names_are_bounded)
 	char name[32];
 	int busy = 0;
 	atomic_store(&hold, true);
-	for (int i = 0; i < 17; i++) {
+	for (int i = 0; i <= LIMIT_HUB_QUESTIONS; i++) {
 		snprintf(name, sizeof name, "slow/m%d", i);
 		ck_assert_int_lt(catalog_resolve(r, name, NULL, 0, &m, &err), 0);
 		busy += err.kind == ERR_BUSY;
@@ -315,6 +345,7 @@ int main(void)
 	tcase_add_test(tcase, a_model_is_found_once_and_kept);
 	tcase_add_test(tcase, catalogue_names_ask_nobody);
 	tcase_add_test(tcase, pages_are_followed_and_mistrals_layout_is_read);
+	tcase_add_test(tcase, limits_hold_at_the_edge_and_past_it);
 	tcase_add_loop_test(tcase, refusals_in_upstreams_words, 0, sizeof REFUSED / sizeof REFUSED[0]);
 	tcase_add_test(tcase, the_token_opens_a_gated_model_and_marks_it);
 	tcase_add_test(tcase, a_slow_hub_costs_the_deadline_and_answers_the_next);
