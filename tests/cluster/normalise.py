@@ -13,7 +13,7 @@ UID = re.compile(r"<uid:\d+>|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-
 CLAIM = re.compile(r"\bws[0-9a-f]{9}\b")
 ADDRESS = re.compile(r"\b10\.(?:96|244)\.\d+\.\d+\b")
 DNS = re.compile(r"\b\d+\.\d+\.\d+\.\d+:53\b|<dns>")
-SET_REVISION = re.compile(r"-[0-9a-f]{8,10}$|-[bcdf-hj-np-tv-xz2456789]{8,10}$")
+SCHEDULER = re.compile(r"\d+/\d+ nodes are available: .*?(?:not found\. not found|not found|$)")  # how many nodes other cases have now
 DROP_META = ("managedFields", "resourceVersion", "creationTimestamp", "selfLink", "uid")
 OTHERS_STATUS = ("Pod", "Node", "NodeClaim", "NodePool", "Machine", "PersistentVolumeClaim")
 
@@ -55,17 +55,24 @@ class Names:
         value = CLAIM.sub("ws<hash>", value)
         if self.random and hasattr(self, "pattern"):
             value = self.pattern.sub(lambda m: self.random[m[0]], value)
+        value = SCHEDULER.sub("<no node>", value)
         return DNS.sub("<dns>", ADDRESS.sub("<ip>", value))
 
 
-def command_line(text):
-    """A command line as its words before the first flag and the sorted flags."""
-    if text.startswith("<script") or text.count("\n") >= 5:
-        return "<script>"
+def simple_command(text):
+    """A command as its words before the first flag and the sorted flags."""
     if " --" not in text:
-        return text
+        return text.strip()
     head, *flags = re.split(r"\s--(?=[a-zA-Z])", text)
     return {"command": head.strip(), "flags": sorted(flag.strip() for flag in flags)}
+
+
+def command_line(text):
+    """A command line of the shell, command by command; upstream writes flags in random order."""
+    if text.startswith("<script") or text.count("\n") >= 5:
+        return "<script>"
+    commands = [simple_command(part) for part in re.split(r";(?=\s)", text)] if " --" in text else [text]
+    return commands[0] if len(commands) == 1 else commands
 
 
 def walk(value, names, key=""):
@@ -132,13 +139,24 @@ def key_of(obj):
     return obj["kind"], obj["metadata"]["name"]
 
 
+def leaving(objects):
+    """uids of claims being deleted and of their Nodes: when they go is the cloud's business, in the recording a race."""
+    claims = {o["metadata"]["uid"]: bool(o["metadata"].get("deletionTimestamp")) for o in objects if o["kind"] in ("NodeClaim", "Machine")}
+    gone = {uid for uid, deleting in claims.items() if deleting}
+    for o in objects:
+        owners = o["metadata"].get("ownerReferences", []) if o["kind"] == "Node" else []
+        if any(owner["kind"] in ("NodeClaim", "Machine") and claims.get(owner["uid"], True) for owner in owners):
+            gone.add(o["metadata"]["uid"])
+    return gone
+
+
 def stage(objects, names):
     """{(kind, name): object}; interchangeable objects (claims, generated replicas) are numbered in a fixed order."""
     objects = [o for o in objects if o]
     names.learn(objects)
-    found = {}
+    found, gone = {}, leaving(objects)
     for obj in objects:
-        if wanted(obj):
+        if wanted(obj) and obj.get("metadata", {}).get("uid") not in gone:
             made = one(obj, names)
             found.setdefault(key_of(made), []).append(made)
     numbered = {}

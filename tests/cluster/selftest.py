@@ -30,7 +30,7 @@ def mutations(objects):
                 command = o["spec"]["template"]["spec"]["containers"][0]["command"]
                 command[-1] = command[-1].replace("0.84", "0.5") + " --extra=1"
             yield "flag", changed(flag), ("StatefulSet", ".flags")
-        if obj["kind"] == "NodeClaim":
+        if obj["kind"] == "NodeClaim" and not obj["metadata"].get("deletionTimestamp"):
             yield "lost object", objects[:i] + objects[i + 1:], ("NodeClaim", "")
             yield "requirement", changed(lambda o: o["spec"]["requirements"].pop()), ("NodeClaim", "spec.requirements")
 

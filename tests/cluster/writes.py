@@ -48,7 +48,9 @@ def writes(events):
             made.append(Write(event))
     made.sort(key=lambda w: w.end)
     for i, write in enumerate(made):
-        if write.verb in ("update", "patch") and write.code == 200 and write.version:
+        meta = write.answer.get("metadata") or {}
+        last = meta.get("deletionTimestamp") and not meta.get("finalizers")  # it let the object go: no new version
+        if write.verb in ("update", "patch") and write.code == 200 and write.version and not last:
             if write.version == int((write.body.get("metadata") or {}).get("resourceVersion") or 0) and write.verb == "update":
                 write.noop = True
             elif any(earlier.version >= write.version for earlier in made[:i] if earlier.code < 300 and earlier.end < write.begin):
