@@ -99,8 +99,8 @@ static void print_models(struct buf *out)
 enum group { GROUP_SERVED, GROUP_LEGACY, GROUP_CPU, GROUP_COUNT };
 static const char *const GROUP_TEXTS[GROUP_COUNT] = {
 	[GROUP_SERVED] = "",
-	[GROUP_LEGACY] = "\nOlder GPUs: upstream no longer lists them, as its images need compute capability 8.0. Workspaces on them run natively, on the\n"
-			 "machine's CPUs, unless the controller was given an older image with `--legacy-base-image`.\n",
+	[GROUP_LEGACY] = ("\nOlder GPUs: upstream no longer lists them, as its images need compute capability 8.0. Workspaces on them run natively, on the\n"
+			 "machine's CPUs, unless the controller was given an older image with `--legacy-base-image`.\n"),
 	[GROUP_CPU] = "\nWithout a GPU, for `kaito.sh/runtime: native`:\n",
 };
 
