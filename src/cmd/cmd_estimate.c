@@ -6,10 +6,11 @@
 
 #include "base/mem.h"
 #include "catalog/fit.h"
+#include "workload/legacy.h"
 #include "workload/native_workload.h"
 #include <stdio.h>
 
-enum { CHOICES = 3 };
+enum { CHOICES = 3, NATIVE_CONTEXT = 4096 };
 
 struct question {
 	const struct catalog_model *m;
@@ -19,13 +20,20 @@ struct question {
 	bool json;
 };
 
+/* native_memory_gib counts two contexts of 4096 tokens; a longer one that is asked for is added. */
+static double serving_gib(const struct question *q)
+{
+	double more = q->context > NATIVE_CONTEXT ? 2.0 * (double)(q->context - NATIVE_CONTEXT) * (double)q->m->kv_bytes_per_token / 1073741824.0 : 0;
+	return native_memory_gib(q->m, false, false) + more;
+}
+
 /* --- instance types that would do --------------------------------------------------------------------------------- */
 
 static size_t gpu_choices(const struct question *q, struct fit_choice out[CHOICES]) { return fit_smallest_gpu(q->cloud, q->m, q->context, out, CHOICES); }
 
 static size_t cpu_choices(const struct question *q, struct fit_choice out[CHOICES])
 {
-	return native_supports(q->m) ? fit_smallest_cpu(q->cloud, native_memory_gib(q->m, false, false), out, CHOICES) : 0;
+	return native_supports(q->m) ? fit_smallest_cpu(q->cloud, serving_gib(q), out, CHOICES) : 0;
 }
 
 static json_t *choices_json(const struct question *q)
@@ -105,14 +113,35 @@ static int on_gpus(const struct question *q, struct err *err)
 
 /* --- CPU machines, and machines whose GPU upstream's images do not run on ----------------------------------------- */
 
-static void print_native(const struct question *q, double serve, double qlora, double lora)
+struct native { double serve_gib, qlora_gib, lora_gib, tuning_s; /* a million tokens; 0: unknown */ };
+
+static struct native native_needs(const struct question *q)
+{
+	return (struct native){serving_gib(q), native_memory_gib(q->m, true, true), native_memory_gib(q->m, true, false), legacy_tuning_seconds(q->m, q->sku->cpus, 1e6)};
+}
+
+static void print_native(const struct question *q, const struct native *n)
 {
 	printf("%s on %s (%d CPUs, %.0f GiB): native runtime\n", q->m->id, q->sku->name, q->sku->cpus, q->sku->memory_gib);
 	if (q->sku->gpus)
 		printf("  %s %s: the work goes to the CPUs\n", q->sku->gpu_model, q->sku->compute_capability ? "is too old for upstream's images" : "has no runtime");
-	const struct { const char *name; double gib; } rows[] = {{"serve", serve}, {"tune, qlora", qlora}, {"tune, lora", lora}};
+	const struct { const char *name; double gib; } rows[] = {{"serve", n->serve_gib}, {"tune, qlora", n->qlora_gib}, {"tune, lora", n->lora_gib}};
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
 		printf("  %-12s %8.2f GiB%s\n", rows[i].name, rows[i].gib, fit_machine(q->sku, rows[i].gib) ? "" : "  does not fit");
+	if (n->tuning_s > 0)
+		printf("  tuning takes about %.1f hours a million tokens on CPUs of today, more on older ones\n", n->tuning_s / 3600);
+}
+
+static json_t *native_json(const struct question *q, const struct native *n)
+{
+	json_t *o = json_pack("{s:s, s:s, s:b, s:s, s:i, s:i, s:o, s:o}", "model", q->m->id, "instanceType", q->sku->name, "fits", fit_machine(q->sku, n->serve_gib),
+			      "runtime", "native", "nodes", 1, "cpus", q->sku->cpus, "machineGiB", preset_args_gib(q->sku->memory_gib), "tuningHoursPerMillionTokens",
+			      preset_args_gib(n->tuning_s / 3600));
+	json_object_set_new(o, "processGiB", json_pack("{s:o, s:o, s:o}", "serve", preset_args_gib(n->serve_gib), "qlora", preset_args_gib(n->qlora_gib), "lora",
+						       preset_args_gib(n->lora_gib)));
+	if (!fit_machine(q->sku, n->serve_gib))
+		json_object_set_new(o, "alternatives", choices_json(q));
+	return o;
 }
 
 static int on_cpus(const struct question *q, struct err *err)
@@ -123,19 +152,17 @@ static int on_cpus(const struct question *q, struct err *err)
 			 q->m->quantization[0] ? " in " : "", q->m->quantization);
 		return too_small(q, why, err);
 	}
-	double serve = native_memory_gib(q->m, false, false), qlora = native_memory_gib(q->m, true, true), lora = native_memory_gib(q->m, true, false);
+	struct native n = native_needs(q);
+	bool fits = fit_machine(q->sku, n.serve_gib);
 	if (q->json)
-		preset_args_print(json_pack("{s:s, s:s, s:b, s:s, s:i, s:i, s:o, s:{s:o, s:o, s:o}}", "model", q->m->id, "instanceType", q->sku->name, "fits",
-					    fit_machine(q->sku, serve), "runtime", "native", "nodes", 1, "cpus", q->sku->cpus, "machineGiB",
-					    preset_args_gib(q->sku->memory_gib), "processGiB", "serve", preset_args_gib(serve), "qlora", preset_args_gib(qlora), "lora",
-					    preset_args_gib(lora)));
+		preset_args_print(native_json(q, &n));
 	else
-		print_native(q, serve, qlora, lora);
-	if (fit_machine(q->sku, serve))
+		print_native(q, &n);
+	if (fits)
 		return 0;
 	if (!q->json)
 		print_choices(q);
-	return err_set(err, ERR_NO_MEMORY, "%s needs about %.1f GiB to be served and %s has %.0f", q->m->id, serve, q->sku->name, q->sku->memory_gib);
+	return err_set(err, ERR_NO_MEMORY, "%s needs about %.1f GiB to be served and %s has %.0f", q->m->id, n.serve_gib, q->sku->name, q->sku->memory_gib);
 }
 
 static int find_sku(struct question *q, const char *name, struct err *err)

@@ -121,12 +121,26 @@ START_TEST(old_gpus_and_cpu_machines_run_natively)
 	ck_assert_int_eq(run(cmd_estimate, "estimate --preset smollm2-135m-instruct --instance-type Standard_D2s_v3 -o json"), 0);
 	json_t *e = answer();
 	ck_assert_str_eq(json_text_at(e, "", "runtime", NULL), "native");
+	double serving = json_number_value(json_at(e, "processGiB", "serve", NULL));
+	json_decref(e);
+	ck_assert_int_eq(run(cmd_estimate, "estimate --preset smollm2-135m-instruct --instance-type Standard_D2s_v3 -o json --max-model-len 8192"), 0);
+	e = answer();
+	ck_assert_double_gt(json_number_value(json_at(e, "processGiB", "serve", NULL)), serving + 0.1);
 	json_decref(e);
 	ck_assert_int_lt(run(cmd_estimate, "estimate --preset phi-3-mini-4k-instruct --instance-type Standard_D2s_v3"), 0);
 	ck_assert_int_eq(err.kind, ERR_NO_MEMORY);
 	says("does not fit");
 	ck_assert_int_lt(run(cmd_estimate, "estimate --preset gpt-oss-20b --instance-type Standard_D64s_v3"), 0);
 	ck_assert_msg(strstr(err.message, "GptOssForCausalLM") != NULL, "%s", err.message);
+}
+END_TEST
+
+/* --online goes to the hub, and not to one with a private address. */
+START_TEST(online_asks_the_hub)
+{
+	setenv("HF_ENDPOINT", "http://127.0.0.1:1", 1);
+	ck_assert_int_lt(run(cmd_models, "models acme/some-model-of-theirs --online"), 0);
+	ck_assert_msg(err.kind == ERR_DENIED && strstr(err.message, "loopback"), "%s", err.message);
 }
 END_TEST
 
@@ -160,6 +174,7 @@ int main(void)
 	tcase_add_test(tcase, memory_of_a_gpu_is_divided);
 	tcase_add_test(tcase, what_does_not_fit_is_told_with_what_would);
 	tcase_add_test(tcase, old_gpus_and_cpu_machines_run_natively);
+	tcase_add_test(tcase, online_asks_the_hub);
 	tcase_add_loop_test(tcase, mistakes_are_named, 0, sizeof MISTAKES / sizeof MISTAKES[0]);
 	suite_add_tcase(suite, tcase);
 	SRunner *runner = srunner_create(suite);
