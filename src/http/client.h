@@ -67,6 +67,7 @@ struct http_request {
 	void *context;                  /* for sink and sent */
 	size_t body_max;                /* ceiling of the collected body (1 MiB); past it ERR_LIMIT, for an error status it is cut */
 	const atomic_bool *cancel;      /* besides the client's; may be NULL */
+	bool detached;                  /* the client's cancel does not end it: for farewells */
 	const struct http_tls *tls;     /* may be NULL */
 	int64_t stall_ms;               /* instead of the client's stall_s */
 	bool repeatable;                /* with `once`: libcurl may send it again when a connection kept open turns out to be dead */

@@ -165,7 +165,7 @@ static int on_progress(void *context, curl_off_t dl_total, curl_off_t dl, curl_o
 {
 	struct state *s = context;
 	(void)dl_total, (void)ul_total;
-	if (is_set(s->x->options->cancel) || is_set(s->x->request->cancel)) {
+	if ((!s->x->request->detached && is_set(s->x->options->cancel)) || is_set(s->x->request->cancel)) {
 		err_set(s->err, ERR_CANCELLED, "the transfer was stopped");
 		return stop(s);
 	}

@@ -6,6 +6,7 @@
 struct event_recorder;
 struct event_recorder *event_recorder_new(struct kube_client *client, const char *component);
 void event_recorder_free(struct event_recorder *r); /* sends what is queued, at most 2 s */
+uint64_t event_recorder_dropped(struct event_recorder *r); /* the queue was full, or the API server would not have them */
 /* type "Normal" or "Warning"; involved needs apiVersion, kind and metadata. Cluster-scoped objects: namespace "default". */
 void event_emit(struct event_recorder *r, const json_t *involved, const char *type, const char *reason, const char *fmt, ...)
 	__attribute__((format(printf, 5, 6)));

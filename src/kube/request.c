@@ -81,7 +81,7 @@ static int wait_for_turn(struct kube_client *c, const atomic_bool *cancel, struc
 
 static const atomic_bool *cancel_of(const struct kube_client *c, const struct kube_request *q)
 {
-	return q->cancel ? q->cancel : c->options.cancel;
+	return q->cancel || q->detached ? q->cancel : c->options.cancel;
 }
 
 struct relay { const struct kube_request *request; struct kube_sent *sent; };
@@ -104,7 +104,7 @@ static int send_once(struct kube_client *c, const struct kube_request *q, const 
 		.method = q->method, .url = url, .headers = headers, .authorization = who->authorization, .tls = &who->tls,
 		.body = {.data = q->body.data, .len = q->body.len}, .sink = q->sink ? relay : NULL, .context = &sink,
 		.body_max = q->body_max ? q->body_max : LIMIT_KUBE_OBJECT_BYTES, .stall_ms = q->stall_ms ? q->stall_ms : STALL_MS,
-		.cancel = q->cancel, .repeatable = q->repeatable, .once = true, .no_redirect = true,
+		.cancel = q->cancel, .detached = q->detached, .repeatable = q->repeatable, .once = true, .no_redirect = true,
 	};
 	int rc = http_client_send(c->http, &request, out, err);
 	if (c->options.on_request)
@@ -136,7 +136,7 @@ static int try_once(struct kube_client *c, const struct kube_request *q, struct 
 {
 	CLEANUP(kube_credential_unrefp) struct kube_credential *who = NULL;
 	CLEANUP(http_response_done) struct http_response answer = {0};
-	if (kube_credentials_get(c->credentials, t->refused, &who, err) < 0 || wait_for_turn(c, cancel_of(c, q), err) < 0)
+	if (kube_credentials_get(c->credentials, t->refused, &who, err) < 0 || (!q->urgent && wait_for_turn(c, cancel_of(c, q), err) < 0))
 		return -1;
 	int64_t pause;
 	if (send_once(c, q, who, sent, &answer, err) < 0) {

@@ -27,6 +27,8 @@ struct kube_request {
 	const atomic_bool *cancel;   /* besides the client's */
 	bool repeatable;             /* sent twice it does no harm, or the caller can tell */
 	bool once;                   /* no retries: the caller has its own */
+	bool detached;               /* the client's cancel does not end it */
+	bool urgent;                 /* does not wait for the rate limit */
 };
 /* What is known of a request beyond its answer. */
 struct kube_sent {
