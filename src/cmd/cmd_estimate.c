@@ -124,7 +124,9 @@ static void print_native(const struct question *q, const struct native *n)
 {
 	printf("%s on %s (%d CPUs, %.0f GiB): native runtime\n", q->m->id, q->sku->name, q->sku->cpus, q->sku->memory_gib);
 	if (q->sku->gpus)
-		printf("  %s %s: the work goes to the CPUs\n", q->sku->gpu_model, q->sku->compute_capability ? "is too old for upstream's images" : "has no runtime");
+		printf("  %s %s\n", q->sku->gpu_model,
+		       q->sku->compute_capability ? "is too old for upstream's images: the work goes to the CPUs"
+						  : "has no runtime: annotate kaito.sh/runtime: native, and the work goes to the CPUs");
 	const struct { const char *name; double gib; } rows[] = {{"serve", n->serve_gib}, {"tune, qlora", n->qlora_gib}, {"tune, lora", n->lora_gib}};
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
 		printf("  %-12s %8.2f GiB%s\n", rows[i].name, rows[i].gib, fit_machine(q->sku, rows[i].gib) ? "" : "  does not fit");
