@@ -19,18 +19,27 @@ static bool unavailable(const json_t *child)
 	return !inference_set_child_ready(child) || json_int_at(c, 0, "observedGeneration", NULL) < meta_generation(child);
 }
 
-static void hash_of(const struct inference_set_pass *p, const json_t *spec, char out[65])
+static void hash_of_child(const struct inference_set_pass *p, const json_t *child, char out[65])
 {
-	CLEANUP(json_decrefp) json_t *child = inference_set_child_new(p->object, spec, "any");
 	struct workspace_view view;
 	workspace_view_read(&view, child, p->c->options);
 	workspace_hash(&view, out);
 }
 
-static bool has_hash(const json_t *child, const char *hash)
+static void hash_of(const struct inference_set_pass *p, const json_t *spec, char out[65])
 {
-	const char *stored = meta_annotation(child, ANNOTATION_HASH);
-	return !stored || strcmp(stored, hash) == 0; /* one without was made a moment ago */
+	CLEANUP(json_decrefp) json_t *child = inference_set_child_new(p->object, spec, "any");
+	hash_of_child(p, child, out);
+}
+
+/* By what its controller noted; only a child that was changed since, or that is new, is hashed. own: its hash. */
+static bool has_hash(const struct inference_set_pass *p, const json_t *child, const char *wanted, char own[65])
+{
+	const char *noted = meta_annotation(child, ANNOTATION_HASH);
+	if (noted && strcmp(noted, wanted) == 0)
+		return true;
+	hash_of_child(p, child, own);
+	return strcmp(own, wanted) == 0;
 }
 
 /* Hashes of the children that earlier revisions made, as the members of an object. */
@@ -66,14 +75,21 @@ static int64_t max_unavailable(const struct inference_set_pass *p)
 	return n > 0 ? n : 1;
 }
 
+static bool same(const json_t *a, const json_t *b)
+{
+	return (!a && !b) || json_equal(a, b);
+}
+
 /* Whether only members differ that a Workspace lets change. */
 static bool in_place(const json_t *child, const json_t *wanted)
 {
-	const json_t *a = json_object_get(child, "inference"), *b = json_object_get(wanted, "inference");
-	return !json_object_get(a, "template") == !json_object_get(b, "template") && json_equal(json_object_get(a, "preset"), json_object_get(b, "preset")) &&
-	       strcmp(json_text_at(child, "", "resource", "instanceType", NULL), json_text_at(wanted, "", "resource", "instanceType", NULL)) == 0 &&
-	       json_equal(json_at(child, "resource", "partition", NULL), json_at(wanted, "resource", "partition", NULL)) &&
-	       json_equal(json_at(child, "resource", "labelSelector", NULL), json_at(wanted, "resource", "labelSelector", NULL));
+	static const struct { const char *section, *member; } FIXED[] = {
+		{"inference", "preset"}, {"resource", "instanceType"}, {"resource", "partition"}, {"resource", "labelSelector"},
+	};
+	for (size_t i = 0; i < sizeof FIXED / sizeof FIXED[0]; i++)
+		if (!same(json_at(child, FIXED[i].section, FIXED[i].member, NULL), json_at(wanted, FIXED[i].section, FIXED[i].member, NULL)))
+			return false;
+	return same(json_at(child, "inference", "template", NULL), json_at(wanted, "inference", "template", NULL)); /* could change, but no one follows it */
 }
 
 /* What the API server's defaults add to a preset, so that it compares with the typed one. */
@@ -111,8 +127,8 @@ static int roll_out(struct inference_set_pass *p, const char *hash, struct err *
 	json_array_foreach(p->children, i, child)
 		down += unavailable(child);
 	json_array_foreach(p->children, i, child) {
-		const char *stored = meta_annotation(child, ANNOTATION_HASH);
-		if (has_hash(child, hash) || !json_object_get(earlier, stored) || allowed == 0)
+		char own[65];
+		if (has_hash(p, child, hash, own) || !json_object_get(earlier, own) || allowed == 0)
 			continue;
 		if (!unavailable(child) && down++ >= allowed)
 			break;
@@ -144,7 +160,7 @@ static int add_labels(struct inference_set_pass *p, const json_t *child, struct 
 
 int inference_set_rollout(struct inference_set_pass *p, struct err *err)
 {
-	char hash[65];
+	char hash[65], own[65];
 	bool outdated = false;
 	const json_t *child;
 	size_t i;
@@ -152,7 +168,7 @@ int inference_set_rollout(struct inference_set_pass *p, struct err *err)
 	json_array_foreach(p->children, i, child) {
 		if (add_labels(p, child, err) < 0)
 			return -1;
-		outdated = outdated || !has_hash(child, hash);
+		outdated = outdated || !has_hash(p, child, hash, own);
 	}
 	return outdated ? roll_out(p, hash, err) : 0;
 }
