@@ -1,4 +1,4 @@
-/* native_objects.c: prints what the controller would create for a Workspace with the native runtime, for native_pods.py to run:
+/* native_objects.c: prints what the controller would create for a Workspace, for native_pods.py to run:
  * native_objects WORKSPACE.json [CONFIGMAP.json] -> {"job", "statefulset", "service"}. */
 #include "codec/json.h"
 #include "workload/inference_workload.h"
@@ -31,6 +31,10 @@ static int print(const char *workspace_path, const char *config_path, struct err
 	workspace_view_read(&view, workspace, &o);
 	struct workload_plan p = {.w = &view, .o = &o, .model = catalog_model_find(view.preset), .runtime = view.runtime, .nodes = 1, .config_hash = "", .revision = "1",
 				  .has_config = view.config[0] != 0};
+	const struct sku *sku = sku_find(o.cloud, view.instance_type);
+	if (sku)
+		p.gpu = (struct gpu_config){.gpus = sku->gpus, .gib = sku->gpu_gib, .model = sku->gpu_model, .compute_capability = sku->compute_capability};
+	p.runtime = plan_runtime(&view, &o, &p.gpu);
 	if (build(&p, config, out, err) < 0)
 		return -1;
 	json_print(out, JSON_PRINT_INDENT, &text);
