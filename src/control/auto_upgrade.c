@@ -118,12 +118,10 @@ static int upgrade(struct control *c, const char *namespace_, const char *name, 
 	if (!inference_set_read(&p, c, namespace_, name) || meta_deleting(p.object) || !enabled_for(p.object))
 		return 0;
 	clock_rfc3339(clock_wall_s(), now);
-	const struct survey s = look(&p);
-	if (window_open(p.object, clock_wall_s(), &open, err) < 0)
+	const struct survey s = look(&p); /* borrows from the children, which start_next may read anew: so that comes last */
+	if (write_status(&p, &s, now, err) < 0 || window_open(p.object, clock_wall_s(), &open, err) < 0)
 		return -1;
-	if (open && !s.busy && s.next && start_next(&p, s.next, now, err) < 0)
-		return -1;
-	return write_status(&p, &s, now, err);
+	return open && !s.busy && s.next ? start_next(&p, s.next, now, err) : 0;
 }
 
 static void collect(void *context, const json_t *set)
