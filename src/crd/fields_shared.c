@@ -155,7 +155,7 @@ static const struct crd_shape SHAPE_ADAPTER = {ADAPTER_FIELDS, RULES_ADAPTER};
 static const struct crd_rule RULES_ADAPTERS[] = {
 	{"size(self) <= 10", "Number of Adapters exceeds the maximum limit, maximum of 10 allowed"},
 	{"size(self) > 10 || self.all(a, !has(a.source) || self.exists_one(b, has(b.source) && " ADAPTER_NAME("b") " == " ADAPTER_NAME("a") "))",
-	 "Duplicate adapter source name found", .reason = CRD_DUPLICATE},
+	 "Duplicate adapter source name found"},
 	{0},
 };
 static const struct crd_rule RULES_INFERENCE_PRESET[] = {

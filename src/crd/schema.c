@@ -30,7 +30,7 @@ json_t *schema_words(const char *text)
 
 static json_t *rule_json(const struct crd_rule *r)
 {
-	static const char *const REASONS[] = {[CRD_FORBIDDEN] = "FieldValueForbidden", [CRD_REQUIRED] = "FieldValueRequired", [CRD_DUPLICATE] = "FieldValueDuplicate"};
+	static const char *const REASONS[] = {[CRD_FORBIDDEN] = "FieldValueForbidden", [CRD_REQUIRED] = "FieldValueRequired"};
 	json_t *out = json_pack("{s:s,s:s}", "rule", r->rule, "message", r->message);
 	if (r->message_cel)
 		put(out, "messageExpression", json_string(r->message_cel));

@@ -20,7 +20,7 @@ struct crd_rule {
 	const char *message;        /* upstream's words; used too when message_cel fails */
 	const char *message_cel;    /* an expression that gives them, or NULL */
 	const char *at;             /* ".preset": the child that the answer names; NULL: this object */
-	enum { CRD_INVALID, CRD_FORBIDDEN, CRD_REQUIRED, CRD_DUPLICATE } reason;
+	enum { CRD_INVALID, CRD_FORBIDDEN, CRD_REQUIRED } reason;
 	uint8_t versions;           /* of enum crd_version; 0: all */
 	bool create;                /* optionalOldSelf: `oldSelf.hasValue() ||` begins the rule */
 };
