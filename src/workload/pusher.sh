@@ -40,7 +40,10 @@ wait_for_result() {
 	while [ ! -f "$output_dir/fine_tuning_completed.txt" ]; do
 		if training_runs; then seen=yes missing=0; else missing=$((missing + 1)); fi
 		if [ $seen = yes ] && [ $missing -gt 12 ]; then
-			fail internal InternalError 1 "training ended without a result in $output_dir; its container tells why"
+			# Its container is the one that tells why: nothing is said to the controller here.
+			echo "pusher: training ended without a result in $output_dir" >&2
+			end_pause
+			exit 1
 		fi
 		if [ $missing -gt 1440 ]; then fail timeout DeadlineExceeded 16 'training did not start within two hours'; fi
 		sleep "$tick"
