@@ -15,6 +15,7 @@ static int cmd_version(int argc, char **argv, struct err *err)
 /* To add a command: cmd_NAME.c with cmd_NAME(), its declaration in command.h, a row here (sorted). */
 static const struct command COMMANDS[] = {
 	{"bench", "measure this build on this machine, beside the physical limits", cmd_bench},
+	{"controller", "run the operator: Workspaces and InferenceSets into nodes and workloads", cmd_controller},
 	{"crds", "the definitions of the kinds as YAML, to apply without the chart", cmd_crds},
 	{"estimate", "how many machines a model takes and how their memory is divided", cmd_estimate},
 	{"gateway", "answer POST /chat in front of another OpenAI server", cmd_gateway},
@@ -25,6 +26,7 @@ static const struct command COMMANDS[] = {
 	{"push", "publish an adapter or a model as an image", cmd_push},
 	{"serve", "answer requests over HTTP: OpenAI API, /chat, chat page", cmd_serve},
 	{"tune", "fine-tune a model with LoRA or QLoRA", cmd_tune},
+	{"validate", "what admission would answer to manifests, and what they would create", cmd_validate},
 	{"version", "print the version", cmd_version},
 };
 enum { COMMAND_COUNT = sizeof COMMANDS / sizeof COMMANDS[0] };

@@ -51,18 +51,45 @@ static json_t *find_named(const json_t *list, const char *name)
 	return NULL;
 }
 
-static int create(struct control *c, const struct source *s, const char *name, const char *hash, const json_t *list, int64_t *number, struct err *err)
+static int delete_oldest(struct control *c, const struct source *s, const json_t *list, const json_t *oldest, struct err *err)
 {
-	const json_t *oldest = NULL;
-	*number = newest(list, &oldest) + 1;
-	CLEANUP(json_decrefp) json_t *r = revision_new(s, name, hash, *number);
 	struct err why = ERR_INIT;
-	if (kube_create(c->kube, &KUBE_REVISIONS, r, NULL, &why) < 0 && why.kind != ERR_EXISTS)
-		return err_set(err, why.kind, "create ControllerRevision %s: %s", name, why.message);
 	if (json_array_size(list) < HISTORY_MAX || !oldest)
 		return 0;
 	if (kube_delete(c->kube, &KUBE_REVISIONS, meta_namespace(s->object), meta_name(oldest), NULL, &why) < 0 && why.kind != ERR_NOT_FOUND)
 		return err_set(err, why.kind, "delete ControllerRevision %s: %s", meta_name(oldest), why.message);
+	return 0;
+}
+
+/* 0 created, 1 the name is taken. */
+static int create(struct control *c, const struct source *s, const char *name, const char *hash, int64_t number, struct err *err)
+{
+	CLEANUP(json_decrefp) json_t *r = revision_new(s, name, hash, number);
+	struct err why = ERR_INIT;
+	if (kube_create(c->kube, &KUBE_REVISIONS, r, NULL, &why) == 0)
+		return 0;
+	return why.kind == ERR_EXISTS ? 1 : err_set(err, why.kind, "create ControllerRevision %s: %s", name, why.message);
+}
+
+/* With a history: the revision's number, found by name or made as the next one. */
+static int find_or_create(struct control *c, const struct source *s, const char *name, const char *hash, int64_t *number, struct err *err)
+{
+	CLEANUP(mem_freep) char *selector = mem_printf("%s=%s", s->kind->label, meta_name(s->object));
+	CLEANUP(json_decrefp) json_t *list = NULL;
+	if (kube_list_array(c->kube, &KUBE_REVISIONS, meta_namespace(s->object), selector, &list, err) < 0)
+		return -1;
+	const json_t *known = find_named(list, name), *oldest = NULL;
+	*number = newest(list, &oldest) + 1;
+	if (!known) {
+		int rc = create(c, s, name, hash, *number, err);
+		if (rc > 0)
+			return err_set(err, ERR_CONFLICT, "ControllerRevision %s appeared meanwhile", name);
+		return rc < 0 ? -1 : delete_oldest(c, s, list, oldest, err);
+	}
+	const char *theirs = meta_annotation(known, s->kind->annotation_hash);
+	if (!theirs || strcmp(theirs, hash) != 0)
+		return err_set(err, ERR_INVALID, "revision name conflicts, the hash values are different");
+	*number = json_int_at(known, 1, "revision", NULL);
 	return 0;
 }
 
@@ -78,21 +105,12 @@ int revision_sync_object(struct control *c, const struct revision_kind *kind, co
 		return 0;
 	}
 	CLEANUP(mem_freep) char *name = mem_printf("%s-%.5s", meta_name(object), out->hash);
-	CLEANUP(mem_freep) char *selector = mem_printf("%s=%s", kind->label, meta_name(object));
-	CLEANUP(json_decrefp) json_t *list = NULL;
-	/* An object without our annotations is new: it has no history, unless a predecessor of the same name left one. */
-	if (kube_list_array(c->kube, &KUBE_REVISIONS, meta_namespace(object), selector, &list, err) < 0)
+	int64_t n = 1;
+	/* Without our annotations the object is new and its first revision is number 1; if the name is taken there is a history after all
+	 * (a crash before the annotations, or a predecessor of the same name). */
+	int rc = stored ? 1 : create(c, &s, name, out->hash, n, err);
+	if (rc < 0 || (rc > 0 && find_or_create(c, &s, name, out->hash, &n, err) < 0))
 		return -1;
-	int64_t n = 0;
-	const json_t *known = find_named(list, name);
-	if (known) {
-		const char *theirs = meta_annotation(known, kind->annotation_hash);
-		if (!theirs || strcmp(theirs, out->hash) != 0)
-			return err_set(err, ERR_INVALID, "revision name conflicts, the hash values are different");
-		n = json_int_at(known, 1, "revision", NULL);
-	} else if (create(c, &s, name, out->hash, list, &n, err) < 0) {
-		return -1;
-	}
 	snprintf(out->number, sizeof out->number, "%" PRId64, n);
 	return 0;
 }

@@ -7,10 +7,13 @@
 
 #include "base/mem.h"
 #include "control/caches.h"
+#include "control/own_writes.h"
 #include "crd/names.h"
 #include "kube/meta.h"
 #include "kube/selector.h"
 #include <string.h>
+
+static struct own_writes own_writes = OWN_WRITES_INIT;
 
 static void pass_done(struct workspace_pass *p)
 {
@@ -62,6 +65,12 @@ json_t *workspace_pods(struct workspace_pass *p)
 	return live;
 }
 
+void workspace_wrote(struct workspace_pass *p, const json_t *stored)
+{
+	own_writes_note(&own_writes, stored);
+	informer_learn(p->c->caches[CACHE_WORKSPACES], stored);
+}
+
 /* Patches metadata of the Workspace; the body gets the resourceVersion, so that a stale copy is refused instead of written over. */
 static int patch_metadata(struct workspace_pass *p, json_t *metadata, struct err *err)
 {
@@ -70,7 +79,7 @@ static int patch_metadata(struct workspace_pass *p, json_t *metadata, struct err
 	json_t *stored = NULL;
 	if (kube_patch(p->c->kube, &KUBE_WORKSPACES, p->w.namespace_, p->w.name, NULL, KUBE_PATCH_MERGE, body, &stored, err) < 0)
 		return -1;
-	informer_learn(p->c->caches[CACHE_WORKSPACES], stored);
+	workspace_wrote(p, stored);
 	pass_take_object(p, stored);
 	return 0;
 }
@@ -128,6 +137,8 @@ static int delete_step(struct workspace_pass *p, struct err *err)
 	if (kube_patch(p->c->kube, &KUBE_WORKSPACES, p->w.namespace_, p->w.name, NULL, KUBE_PATCH_MERGE, body, NULL, &why) < 0 &&
 	    why.kind != ERR_NOT_FOUND)
 		return err_set(err, why.kind, "remove the finalizer: %s", why.message);
+	if (json_array_size(json_object_get(metadata, "finalizers")) == 0)
+		informer_learn_deleted(p->c->caches[CACHE_WORKSPACES], p->w.namespace_, p->w.name);
 	return 0;
 }
 
@@ -209,7 +220,7 @@ static void keys(struct control *c, enum cache cache, const json_t *object, void
 	}
 	CLEANUP(mem_freep) char *key = NULL;
 	if (cache == CACHE_WORKSPACES)
-		key = meta_key(object);
+		key = own_writes_is_echo(&own_writes, object) ? NULL : meta_key(object);
 	else if (cache == CACHE_PODS)
 		key = mem_printf("%s/%s", meta_namespace(object), meta_label(object, LABEL_WORKSPACE));
 	else

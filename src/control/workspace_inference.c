@@ -8,11 +8,12 @@
 #include "kube/meta.h"
 #include "workload/benchmark_result.h"
 #include "workload/inference_workload.h"
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
 enum { LOG_LINES = 500, LOG_BYTES_MAX = 32 << 20 };
-static const int64_t BENCHMARK_RETRY_MS = 60000;
+static const int64_t BENCHMARK_RETRY_MS = 60000, STORAGE_CLASS_MS = 60000;
 
 static int service_step(struct workspace_pass *p, const char *name, int (*build)(const struct workload_plan *, json_t **, struct err *), bool updates, struct err *err)
 {
@@ -51,26 +52,40 @@ static int migrate_deployment(struct workspace_pass *p, struct err *err)
 	return 0;
 }
 
-/* The class is asked for when a StatefulSet is made; later its own claim templates tell. */
+/* Whether the cluster has the class of local disks. It is asked for once a minute at most: many Workspaces ask at once. */
+static int has_local_disks(struct control *c, bool *out, struct err *err)
+{
+	static pthread_mutex_t mu = PTHREAD_MUTEX_INITIALIZER;
+	static int64_t known_until_ms;
+	static bool known;
+	struct err why = ERR_INIT;
+	pthread_mutex_lock(&mu);
+	int rc = 0;
+	if (clock_now_ms() >= known_until_ms) {
+		rc = kube_get(c->kube, &KUBE_STORAGE_CLASSES, NULL, STORAGE_CLASS_NVME, NULL, &why);
+		known = rc == 0;
+		rc = rc < 0 && why.kind != ERR_NOT_FOUND ? -1 : 0;
+		known_until_ms = rc < 0 ? 0 : clock_now_ms() + STORAGE_CLASS_MS;
+	}
+	*out = known;
+	pthread_mutex_unlock(&mu);
+	return rc == 0 ? 0 : err_set(err, why.kind, "get StorageClass %s: %s", STORAGE_CLASS_NVME, why.message);
+}
+
+/* Decided when a StatefulSet is made; later its own claim templates tell. */
 static int weights_volume(struct workspace_pass *p, const json_t *current, struct err *err)
 {
 	if (current) {
 		p->plan.weights_volume = json_array_size(json_at(current, "spec", "volumeClaimTemplates", NULL)) > 0;
 		return 0;
 	}
-	if (!p->plan.gpu.nvme)
-		return 0;
-	struct err why = ERR_INIT;
-	p->plan.weights_volume = kube_get(p->c->kube, &KUBE_STORAGE_CLASSES, NULL, STORAGE_CLASS_NVME, NULL, &why) == 0;
-	return p->plan.weights_volume || why.kind == ERR_NOT_FOUND ? 0 : err_set(err, why.kind, "get StorageClass %s: %s", STORAGE_CLASS_NVME, why.message);
+	return p->plan.gpu.nvme ? has_local_disks(p->c, &p->plan.weights_volume, err) : 0;
 }
 
 static int update_statefulset(struct workspace_pass *p, const json_t *current, struct err *err)
 {
 	CLEANUP(json_decrefp) json_t *wanted = NULL, *stored = NULL;
 	bool upgraded = false;
-	if (p->w.template_)
-		return 0;
 	if (inference_statefulset_update(&p->plan, current, &wanted, &upgraded, err) < 0)
 		return -1;
 	if (!wanted)

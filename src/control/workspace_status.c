@@ -226,7 +226,7 @@ int workspace_status_step(struct workspace_pass *p, struct err *err)
 	CLEANUP(json_decrefp) json_t *body = json_pack("{s:{s:s},s:O}", "metadata", "resourceVersion", meta_version(p->object), "status", changed);
 	if (kube_patch(p->c->kube, &KUBE_WORKSPACES, p->w.namespace_, p->w.name, "status", KUBE_PATCH_MERGE, body, &stored, err) < 0)
 		return err_wrap(err, "write status");
-	informer_learn(p->c->caches[CACHE_WORKSPACES], stored);
+	workspace_wrote(p, stored);
 	tell_events(p, json_at(p->object, "status", "conditions", NULL), json_object_get(status, "conditions"));
 	return 0;
 }
