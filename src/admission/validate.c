@@ -40,12 +40,12 @@ void admission_unchecked(struct admission *a, const char *fmt, ...)
 
 enum admission_found admission_get(struct admission *a, const char *kind, const char *namespace_, const char *name, json_t **out, struct err *err)
 {
-	if (!a->lookup->get) {
+	if (a->lookup->get && a->lookup->get(a->lookup->context, kind, namespace_, name, out, err) == 0)
+		return ADMISSION_FOUND;
+	if (!a->lookup->get || err->kind == ERR_UNSUPPORTED) {
 		admission_unchecked(a, "%s %s%s%s", kind, namespace_ ? namespace_ : "", namespace_ ? "/" : "", name);
 		return ADMISSION_UNCHECKED;
 	}
-	if (a->lookup->get(a->lookup->context, kind, namespace_, name, out, err) == 0)
-		return ADMISSION_FOUND;
 	return err->kind == ERR_NOT_FOUND ? ADMISSION_ABSENT : ADMISSION_FAILED;
 }
 

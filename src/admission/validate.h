@@ -8,7 +8,8 @@
 /* What rules ask about the cluster. Any function may be NULL: the rule is skipped and `unchecked` says so (kaito validate offline). */
 struct validate_lookup {
 	void *context;
-	/* New reference; ERR_NOT_FOUND. kind "ConfigMap", "StorageClass", "CSIDriver". */
+	/* New reference; ERR_NOT_FOUND; ERR_UNSUPPORTED: nobody to ask, as without the function. kind "ConfigMap", "Secret", "PersistentVolumeClaim",
+	 * "StorageClass", "CSIDriver". */
 	int (*get)(void *context, const char *kind, const char *namespace_, const char *name, json_t **out, struct err *err);
 	int (*nodes)(void *context, const json_t *match_labels, json_t **out, struct err *err); /* array */
 	struct catalog_resolver *models; /* NULL: catalogue only */

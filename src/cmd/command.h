@@ -8,6 +8,7 @@ struct command {
 	const char *name, *summary;
 	int (*run)(int argc, char **argv, struct err *err); /* argv[0] is the command's name; --help prints and returns 0 */
 };
+int cmd_validate(int argc, char **argv, struct err *err);
 int cmd_tune(int argc, char **argv, struct err *err);
 int cmd_serve(int argc, char **argv, struct err *err);
 int cmd_gateway(int argc, char **argv, struct err *err);
