@@ -187,6 +187,19 @@ def check_recorded_inputs_are_accepted(cluster):
     return bad
 
 
+def check_examples_are_accepted(cluster):
+    """All but the quick start's own: its placeholders have to be replaced first."""
+    bad, count = [], 0
+    for file in sorted((ROOT / "examples").glob("*/kaito_*.yaml")):
+        for document in load_all(file.read_text()):
+            if document["apiVersion"].startswith("kaito.sh/"):
+                count += 1
+                why = create(cluster, document)
+                if (why != "") != (file.name == "kaito_workspace_tuning_phi_3.yaml"):
+                    bad.append(f"{file.name}: {why or 'accepted'}")
+    return bad + ([] if count >= 11 else [f"only {count} examples found"])
+
+
 # Recorded refusals that only the webhook can tell: they need the catalogue, annotations or other objects.
 WEBHOOK_ONLY = ("v1alpha1-inference", "bad-preset", "deprecated-preset", "bad-instance", "aws-instance", "perf-mode-bogus", "image-family-bogus", "tune-bad-preset",
                 "adapter-strength-", "config-", "iset-badpreset")
