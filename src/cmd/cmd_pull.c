@@ -3,6 +3,7 @@
 #include "cmd/transfer.h"
 
 #include "base/mem.h"
+#include "contract/termination.h"
 #include <stdio.h>
 
 #define SOURCES_MAX 256
@@ -74,5 +75,7 @@ int cmd_pull(int argc, char **argv, struct err *err)
 	for (size_t i = 0; rc == 0 && i < n; i++)
 		rc = pull_one(&p, sources[i], err);
 	transfer_end();
+	if (rc < 0)
+		termination_failure(err); /* an init container's: what was wrong with the data or the weights */
 	return rc;
 }

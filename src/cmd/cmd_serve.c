@@ -6,6 +6,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "contract/paths.h"
+#include "contract/termination.h"
 #include "engine/engine.h"
 #include "serve/config_file.h"
 #include "serve/serve.h"
@@ -252,6 +253,8 @@ int cmd_serve(int argc, char **argv, struct err *err)
 		rc = read_config(&o, err) < 0 || run(&v, err) < 0 ? -1 : 0;
 		close_service(&v);
 	}
+	if (rc < 0)
+		termination_failure(err);
 	flags_done(flags, n);
 	return rc < 0 ? -1 : 0;
 }

@@ -99,3 +99,10 @@ int termination_write(const struct termination *t, struct err *err)
 	termination_print(t, &text);
 	return fd_write_all(fd, text.data, text.len, path, err);
 }
+
+void termination_failure(const struct err *outcome)
+{
+	struct err ignored;
+	const struct termination t = {.kind = outcome->kind, .message = outcome->message, .step = -1, .loss = NAN};
+	(void)!termination_write(&t, &ignored);
+}

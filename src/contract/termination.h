@@ -22,3 +22,5 @@ struct termination {
 void termination_print(const struct termination *t, struct buf *out);
 /* To $KAITO_TERMINATION_LOG, else to /dev/termination-log if that file exists (a pod has it). In place, as it is a mount. */
 WARN_UNUSED int termination_write(const struct termination *t, struct err *err);
+/* The same for a command that failed and knows no more than its error; that nothing can be written is no second failure. */
+void termination_failure(const struct err *outcome);

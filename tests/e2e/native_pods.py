@@ -112,6 +112,13 @@ class Pod:
             command, env = self.words(container)
             run(command, env)
 
+    def failing_init(self):
+        """How the first init container ends, which is expected to fail."""
+        command, env = self.words(self.spec['initContainers'][0])
+        code = subprocess.run(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode
+        with open(env['KAITO_TERMINATION_LOG']) as f:
+            return code, json.load(f)
+
     def start_main(self, port=None):
         command, env = self.words(self.spec['containers'][0], port)
         return start(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -220,6 +227,11 @@ def main():
     print(f'question 3 -> {answer!r}')
     process.terminate()
     assert process.wait(30) == 0
+
+    say('weights that the pull secret does not open')
+    wrong = {name: {'.dockerconfigjson': '{"auths": {}}'} for name in secrets}
+    code, message = Pod(made['job']['spec']['template'], wrong, {}, kept).failing_init()
+    assert code == 11 and message['kind'] == 'denied' and 'models/smollm2' in message['message'], (code, message)
 
     say('a tuning Job that pushes an image, with refused and with right credentials')
     made = objects(workspace(registry, {'image': f'{registry}/acme/adapter:1', 'imagePushSecret': 'push'}))
