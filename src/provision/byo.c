@@ -1,5 +1,5 @@
-/* byo.c: the cluster's own nodes. Nothing is created or deleted; the nodes that match the Workspace's labels are counted. Nodes carry no
- * label that leads to a Workspace, so one that waits looks again every two seconds. */
+/* byo.c: the cluster's own nodes. Nothing is created or deleted; the nodes that match the Workspace's labels are counted. Who waits
+ * is woken by a node's event: the Workspace controller looks for the selectors that match it. */
 #include "provision/node.h"
 #include "provision/report.h"
 #include "provision/ways.h"
@@ -41,8 +41,6 @@ static int ensure(const struct node_context *c, const struct node_request *r, st
 	struct search s = {&any_type, json_array()};
 	informer_each(c->nodes, consider, &s);
 	out->ready = report_nodes(out, s.usable, r->count, "Enough Nodes are ready");
-	if (!out->ready)
-		out->requeue_ms = 2000;
 	json_decref(s.usable);
 	return 0;
 }

@@ -3,8 +3,8 @@
  * Own nodes count where the pods can land on them: the pods are tied to kaito.sh/workspace and kaito.sh/workspacenamespace, so a node
  * that its administrator labelled so saves a claim, and any other does not. Surplus claims stay until the Workspace goes. */
 #include "base/mem.h"
-#include "kube/meta.h"
 #include "provision/claims.h"
+#include "provision/gpu_plugin.h"
 #include "provision/node.h"
 #include "provision/report.h"
 #include "provision/ways.h"
@@ -34,37 +34,6 @@ static int own_nodes(const json_t *usable)
 	return own;
 }
 
-/* The label that a GPU device plug-in's DaemonSet selects its nodes by. */
-static int label_node(const struct node_context *c, const json_t *node, struct err *err)
-{
-	if (node_own(node) || meta_label(node, "accelerator"))
-		return 0;
-	CLEANUP(json_decrefp) json_t *body = json_pack("{s:{s:{s:s}}}", "metadata", "labels", "accelerator", "nvidia"), *answer = NULL;
-	struct err failure = ERR_INIT;
-	if (kube_patch(c->kube, &KUBE_NODES, NULL, meta_name(node), NULL, KUBE_PATCH_MERGE, body, &answer, &failure) < 0) {
-		if (failure.kind == ERR_NOT_FOUND)
-			return 0;
-		*err = failure;
-		return err_wrap(err, "label node %s", meta_name(node));
-	}
-	informer_learn(c->nodes, answer);
-	return 0;
-}
-
-/* 0: every node that is needed shows its GPUs; 1: some plug-in is not up yet. */
-static int plugins(const struct node_context *c, const struct node_request *r, const json_t *usable, struct err *err)
-{
-	int with_gpu = 0;
-	const json_t *node;
-	size_t i;
-	json_array_foreach(usable, i, node) {
-		if (label_node(c, node, err) < 0)
-			return -1;
-		with_gpu += node_gpus(node) > 0;
-	}
-	return with_gpu < r->count;
-}
-
 static int report(const struct node_context *c, const struct node_request *r, const json_t *claims, const json_t *usable, int needed, struct node_report *out,
 		  struct err *err)
 {
@@ -73,7 +42,7 @@ static int report(const struct node_context *c, const struct node_request *r, co
 	out->ready = claims_ready && nodes_ready;
 	if (!out->ready || !r->gpu)
 		return 0;
-	int waiting = plugins(c, r, usable, err);
+	int waiting = gpu_plugin_check(c, r, usable, err);
 	if (waiting < 0)
 		return -1;
 	if (waiting) {

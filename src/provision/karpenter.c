@@ -6,6 +6,7 @@
 #include "kube/condition.h"
 #include "kube/meta.h"
 #include "provision/claims.h"
+#include "provision/gpu_plugin.h"
 #include "provision/node.h"
 #include "provision/node_class.h"
 #include "provision/pool.h"
@@ -87,7 +88,7 @@ static int ensure_pool(const struct node_context *c, const struct node_request *
 	return raise_replicas(c, pool, replicas, err);
 }
 
-struct survey { json_t *nodes, *claims; int own, legacy, with_gpu; };
+struct survey { json_t *nodes, *claims; int own, legacy; };
 
 static void survey_done(struct survey *s)
 {
@@ -102,10 +103,8 @@ static void survey_nodes(const struct node_context *c, const struct node_request
 	s->nodes = node_usable(candidates, r, NULL);
 	const json_t *node;
 	size_t i;
-	json_array_foreach(s->nodes, i, node) {
+	json_array_foreach(s->nodes, i, node)
 		s->own += node_own(node) && identity_owns(&IDENTITY_POOL, r, node);
-		s->with_gpu += node_gpus(node) > 0;
-	}
 }
 
 static void survey_claims(const struct node_context *c, const struct node_request *r, const char *key, struct survey *s)
@@ -131,17 +130,21 @@ static void explain_pool(struct node_report *out, const json_t *pool)
 	}
 }
 
-static void report(const struct node_context *c, const struct node_request *r, const struct survey *s, const json_t *pool, struct node_report *out)
+static int report(const struct node_context *c, const struct node_request *r, const struct survey *s, const json_t *pool, struct node_report *out, struct err *err)
 {
-	int needed = r->count > s->own ? r->count - s->own : 0;
+	int needed = r->count > s->own ? r->count - s->own : 0, waiting = 0;
 	bool claims_ready = report_claims(out, claim_dialect_of(c->options), s->claims, needed);
 	if (!claims_ready && json_array_size(s->claims) == 0)
 		explain_pool(out, pool);
 	bool nodes_ready = report_nodes(out, s->nodes, r->count, r->gpu ? "Enough Nodes are ready with GPU resources" : "Enough Nodes are ready");
-	bool plugins_ready = !r->gpu || s->with_gpu >= r->count;
-	if (nodes_ready && !plugins_ready)
+	if (claims_ready && nodes_ready && r->gpu)
+		waiting = gpu_plugin_check(c, r, s->nodes, err);
+	if (waiting < 0)
+		return -1;
+	if (waiting)
 		report_plugins_missing(out);
-	out->ready = claims_ready && nodes_ready && plugins_ready;
+	out->ready = claims_ready && nodes_ready && !waiting;
+	return 0;
 }
 
 static int release(const struct node_context *c, const struct node_request *r, struct err *err)
@@ -177,7 +180,12 @@ static int ensure(const struct node_context *c, const struct node_request *r, st
 	CLEANUP(json_decrefp) json_t *pool = NULL;
 	if (ensure_pool(c, r, r->count - s.own - s.legacy, &pool, err) < 0)
 		return -1;
-	report(c, r, &s, pool, out);
+	struct node_report found = {0};
+	if (report(c, r, &s, pool, &found, err) < 0) {
+		node_report_done(&found);
+		return -1;
+	}
+	*out = found;
 	return 0;
 }
 

@@ -69,6 +69,7 @@ START_TEST(it_is_ready_with_claims_nodes_and_gpus)
 	ensure_ok(&s, &report);
 	ck_assert(report.claims.true_ && !report.ready);
 	ck_assert_str_eq(report.nodes.reason, "NodePluginsNotReady");
+	ck_assert_str_eq(meta_label(node, "accelerator"), "nvidia");
 	json_object_set_new(json_at(node, "status", "capacity", NULL), "nvidia.com/gpu", json_string("1"));
 	ensure_ok(&s, &report);
 	ck_assert(report.ready);
