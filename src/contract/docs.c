@@ -40,7 +40,8 @@ static int print_exit_codes(const char *source_root, struct buf *out, struct err
 	}
 	buf_puts(out, "\n`saved`: `kaito tune` got SIGTERM or SIGINT, wrote its resume checkpoint and stopped; the same command continues from there.\n\n"
 		      "## Termination message\n\n"
-		      "In a pod, `kaito tune` writes how it ended to `/dev/termination-log` (or to `$KAITO_TERMINATION_LOG`): a JSON object of at most 4096\n"
+		      "In a pod, `kaito tune`, and `kaito pull` and `kaito serve` when they fail, write how they ended to `/dev/termination-log`\n"
+		      "(or to `$KAITO_TERMINATION_LOG`): a JSON object of at most 4096\n"
 		      "bytes with `kind`, `reason`, `exitCode`, `message` and, where known, `file`, `row` (from 1), `step`, `loss` and `image`.\n");
 	return 0;
 }
