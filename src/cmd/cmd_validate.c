@@ -95,12 +95,16 @@ static void judge(struct validation *v, json_t *object, struct validate_errors *
 	json_decref(old);
 }
 
-static void print_lines(const char *label, const struct buf *lines)
+/* repeat: the label stands before each line, else the lines are one text. */
+static void print_lines(const char *label, const struct buf *lines, bool repeat)
 {
 	str all = str_trim(buf_str(lines));
 	for (size_t at = 0; all.len && at <= all.len;) {
 		size_t end = str_find(all, '\n', at);
-		printf("  %s: %.*s\n", label, (int)(end - at), all.data + at);
+		if (repeat || at == 0)
+			printf("  %s: %.*s\n", label, (int)(end - at), all.data + at);
+		else
+			printf("  %*s%.*s\n", (int)strlen(label) + 2, "", (int)(end - at), all.data + at);
 		at = end + 1;
 	}
 }
@@ -121,9 +125,9 @@ static void tell_person(const struct validation *v, const struct manifest *m, co
 {
 	printf("%s line %ld: %s %s (%s)%s\n", v->file, m->line, json_text_at(m->object, "", "kind", NULL), meta_name(m->object),
 	       json_text_at(m->object, "", "apiVersion", NULL), update ? ", an update" : "");
-	print_lines("error", &e->text);
-	print_lines("warning", &e->warnings);
-	print_lines("not checked", &e->unchecked);
+	print_lines("error", &e->text, false);
+	print_lines("warning", &e->warnings, true);
+	print_lines("not checked", &e->unchecked, true);
 	CLEANUP(mem_freep) char *text = plan ? validate_plan_text(plan) : NULL;
 	if (text)
 		printf("  plan: %s\n", text);

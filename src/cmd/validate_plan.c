@@ -85,7 +85,7 @@ static json_t *workspace_plan(const struct control_options *o, struct catalog_re
 	json_t *list = json_array(), *out = json_pack("{s:s, s:i, s:o}", "work", w.inference ? "inference" : "tuning", "nodes", nodes, "objects", list);
 	if (m)
 		json_object_set_new(out, "model", json_string(m->id));
-	if (!w.template_)
+	if (w.inference ? !w.template_ : runtime == RUNTIME_NATIVE)
 		json_object_set_new(out, "runtime", json_string(RUNTIMES[runtime]));
 	if (w.instance_type[0])
 		json_object_set_new(out, "instanceType", json_string(w.instance_type));
