@@ -1,4 +1,5 @@
 /* Every rule at and past its limits, from the table in tests/golden/validation/bad.yaml. */
+#include "base/clock.h"
 #include "fixture.h"
 
 /* RFC 7396, into a new object. */
@@ -96,6 +97,32 @@ START_TEST(without_a_cluster_what_was_not_checked_is_named)
 }
 END_TEST
 
+/* Nobody listens there: the connection is refused, or the address is not allowed; both are "not reached". */
+START_TEST(a_hub_that_does_not_answer_is_a_warning)
+{
+	fixture_open();
+	struct yaml_doc doc = fixture_read("tests/golden/validation/bad.yaml");
+	const struct control_options o = control_options_default();
+	struct catalog_resolver *models = catalog_resolver_new("http://127.0.0.1:9", NULL);
+	struct validate_lookup lookup = FIXTURE_LOOKUP;
+	struct validate_errors e = {0};
+	json_t *object = json_deep_copy(json_at(doc.root, "bases", "inference", NULL));
+	json_object_set_new(json_at(object, "inference", "preset", NULL), "name", json_string("acme/some-model"));
+	lookup.models = models;
+	lookup.hub_deadline_ms = 200;
+	int64_t start = clock_now_ms();
+	validate_object(&o, &lookup, "Workspace", "kaito.sh/v1beta1", object, NULL, &e);
+	ck_assert_int_lt(clock_now_ms() - start, 2000);
+	ck_assert_str_eq(buf_str(&e.text).data, "");
+	ck_assert_msg(strstr(buf_str(&e.warnings).data, "model acme/some-model could not be checked: ") != NULL, "%s", buf_str(&e.warnings).data);
+	validate_errors_done(&e);
+	catalog_resolver_free(models);
+	json_decref(object);
+	yaml_doc_done(&doc);
+	fixture_close();
+}
+END_TEST
+
 /* Members of any type anywhere: no rule may trust a shape. */
 START_TEST(objects_of_any_shape_are_answered)
 {
@@ -130,5 +157,6 @@ END_TEST
 
 int main(void)
 {
-	CHECK_RUN("rules", 60, every_rule_at_and_past_its_limits, without_a_cluster_what_was_not_checked_is_named, objects_of_any_shape_are_answered);
+	CHECK_RUN("rules", 60, every_rule_at_and_past_its_limits, without_a_cluster_what_was_not_checked_is_named,
+		  a_hub_that_does_not_answer_is_a_warning, objects_of_any_shape_are_answered);
 }
