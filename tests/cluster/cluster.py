@@ -284,7 +284,8 @@ class Cluster:
         self.start_apiserver()
 
     def stop(self):
-        for name in ("kube-scheduler", "kube-controller-manager", "kube-apiserver", "etcd"):
+        ours = ("kube-scheduler", "kube-controller-manager", "kube-apiserver", "etcd")
+        for name in [n for n in self.processes if n not in ours] + list(ours):
             self.end(name, signal.SIGKILL if name == "kube-apiserver" else signal.SIGTERM, 5)
         if self.dir and not self.keep:
             shutil.rmtree(self.dir, ignore_errors=True)

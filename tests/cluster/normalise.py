@@ -98,7 +98,7 @@ def one(obj, names):
     if kind == "Event":
         regarding = obj.get("involvedObject", {})
         return walk({"kind": kind, "involvedObject": {k: regarding.get(k) for k in ("kind", "name")}, "type": obj.get("type"),
-                     "reason": obj.get("reason"), "message": obj.get("message")}, names)
+                     "component": (obj.get("source") or {}).get("component") or obj.get("reportingComponent"), "reason": obj.get("reason"), "message": obj.get("message")}, names)
     for key in DROP_META:
         meta.pop(key, None)
     annotations = {k: v for k, v in (meta.pop("annotations", None) or {}).items() if k != "kubectl.kubernetes.io/last-applied-configuration"}
@@ -112,6 +112,8 @@ def one(obj, names):
         obj.pop("spec", None)
         meta.pop("generation", None)
         meta["labels"] = {k: v for k, v in meta.get("labels", {}).items() if k != "controller-revision-hash"}
+    if kind == "PersistentVolumeClaim":
+        meta.pop("ownerReferences", None)  # the StatefulSet controller adds it some time later
     if kind == "StatefulSet":
         status = dict(obj.get("status", {}))
         for key in ("currentRevision", "updateRevision", "collisionCount", "observedGeneration"):
@@ -135,7 +137,7 @@ def wanted(obj):
 def key_of(obj):
     if obj["kind"] == "Event":
         regarding = obj["involvedObject"]
-        return obj["kind"], f"{regarding['kind']}/{regarding['name']} {obj['reason']}"
+        return obj["kind"], f"{regarding['kind']}/{regarding['name']} {obj['reason']}: {obj['message']}"
     return obj["kind"], obj["metadata"]["name"]
 
 

@@ -41,10 +41,14 @@ def reordered_flags(objects):
     for obj in new:
         if obj["kind"] == "StatefulSet":
             for container in obj["spec"]["template"]["spec"]["containers"]:
-                if "command" in container and " --" in container["command"][-1] and "\n" not in container["command"][-1]:
-                    head, *flags = container["command"][-1].split(" --")
-                    container["command"][-1] = " --".join([head] + flags[::-1])
+                if "command" in container and "\n" not in container["command"][-1]:
+                    container["command"][-1] = ";".join(reversed_flags(part) for part in container["command"][-1].split(";"))
     return new
+
+
+def reversed_flags(command):
+    head, *flags = command.split(" --")
+    return " --".join([head] + flags[::-1])
 
 
 def main():
