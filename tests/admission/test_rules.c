@@ -79,7 +79,7 @@ static void check_offline(const char *base)
 	const struct control_options o = control_options_default();
 	const json_t *object = json_at(doc.root, "bases", base, NULL);
 	struct validate_errors e = {0};
-	json_t *with = merge(object, json_object());
+	json_t *with = json_deep_copy(object);
 	json_t *section = json_object_get(with, "inference") ? json_object_get(with, "inference") : json_object_get(with, "tuning");
 	json_object_set_new(section, "config", json_string("mine"));
 	validate_object(&o, NULL, "Workspace", "kaito.sh/v1beta1", with, NULL, &e);
