@@ -54,6 +54,13 @@ static void add_weights(const struct workload_plan *p, json_t *spec, json_t *mai
 	pod_push(main, "volumeMounts", pod_mount("model-weights-volume", PATH_WEIGHTS));
 }
 
+/* Upstream leaves the pull policy of these two to the tag: its own images have none, which means Always; a flag may name one that has. */
+static json_t *policy_by_tag(json_t *container)
+{
+	json_object_del(container, "imagePullPolicy");
+	return container;
+}
+
 static void add_download(const struct workload_plan *p, const json_t *urls, json_t *spec)
 {
 	struct buf list = {0};
@@ -62,7 +69,7 @@ static void add_download(const struct workload_plan *p, const json_t *urls, json
 	json_array_foreach((json_t *)(uintptr_t)urls, i, url)
 		buf_printf(&list, "%s%s", i ? " " : "", json_string_value(url) ? json_string_value(url) : "");
 	CLEANUP(mem_freep) char *words = buf_take(&list), *script = tuning_download_script();
-	json_t *c = pod_container("data-downloader", p->o->image_curl);
+	json_t *c = policy_by_tag(pod_container("data-downloader", p->o->image_curl));
 	json_object_set_new(c, "command", json_pack("[s, s, s]", "sh", "-c", script));
 	pod_push(c, "env", pod_env("DATA_URLS", words));
 	pod_push(c, "env", pod_env("DATA_VOLUME_PATH", PATH_DATASET_FOLDER));
@@ -130,7 +137,7 @@ static int add_push(const struct workload_plan *p, const char *output_dir, json_
 	if (pusher_container(p, output_dir, &pusher, err) < 0)
 		return -1;
 	pod_push(spec, "containers", pusher);
-	pod_push(spec, "containers", pod_container("pause", p->o->image_pause));
+	pod_push(spec, "containers", policy_by_tag(pod_container("pause", p->o->image_pause)));
 	json_object_set_new(spec, "shareProcessNamespace", json_true());
 	if (secret[0])
 		pod_push(spec, "volumes", json_pack("{s:s, s:{s:[{s:{s:s, s:[{s:s, s:s}]}}], s:i}}", "name", "docker-config", "projected", "sources", "secret",

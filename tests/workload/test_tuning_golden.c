@@ -63,7 +63,8 @@ static void normalise(json_t *job)
 	for (size_t l = 0; l < 2; l++)
 		json_array_foreach(json_object_get(pod, LISTS[l]), i, item) {
 			sort_mounts(item);
-			json_object_del(item, "imagePullPolicy"); /* ours is IfNotPresent everywhere, so that preloaded images do */
+			if (strcmp(json_text_at(item, "", "imagePullPolicy", NULL), "Always") == 0)
+				json_object_del(item, "imagePullPolicy"); /* the default of images without a tag */
 		}
 	json_array_foreach(json_object_get(pod, "tolerations"), i, item)
 		if (strcmp(json_text_at(item, "", "operator", NULL), "Equal") == 0)
