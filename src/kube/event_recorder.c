@@ -103,6 +103,7 @@ static json_t *new_event(const struct event_recorder *r, const json_t *involved,
 }
 
 /* At most MESSAGE_MAX bytes, not cut within a character. */
+__attribute__((format(printf, 1, 0)))
 static char *format_message(const char *fmt, va_list ap)
 {
 	struct buf out = {0};

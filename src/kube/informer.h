@@ -17,6 +17,7 @@ struct informer_options {
 	bool (*transform)(json_t *object);
 	/* A key to find the object by, besides namespace/name: pushed with add(list, key) any number of times. NULL: none. */
 	void (*index)(const json_t *object, void (*add)(void *list, const char *key), void *list);
+	bool quiet;                  /* own writes (informer_learn) raise no event: the only listener is the one that wrote */
 	/* On the informer's thread, no lock held; object is borrowed (the last state known, for DELETED). During the first list too. */
 	void (*on_event)(void *context, enum informer_event event, const json_t *object);
 	void *context;

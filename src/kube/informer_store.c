@@ -419,7 +419,9 @@ void informer_store_learn(struct informer_store *s, const json_t *told)
 	struct entry *e = entry_of(s, key);
 	if (e->version < number && (e->state != HIDDEN || other_uid(e, uid))) {
 		copy_text(e->uid, sizeof e->uid, uid);
-		e->pending |= store_text(s, e, object, buf_str(&text));
+		bool changed = store_text(s, e, object, buf_str(&text));
+		e->pending |= changed && !s->options->quiet;
+		e->announced |= s->options->quiet;
 		set_version(s, e, meta_version(object));
 	}
 	pthread_mutex_unlock(&s->mu);

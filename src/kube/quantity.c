@@ -48,8 +48,8 @@ static wide scale_ten(wide value, int64_t n, bool *inexact)
 	return value;
 }
 
-/* 20 digits count, so that digits * 2^60 still fits. */
-#define DIGITS_MAX ((wide)10000000000000000000u)
+/* As many digits count as the largest value has. */
+#define DIGITS_MAX (VALUE_MAX / 10)
 static const char *read_digits(const char *p, wide *digits, int64_t *scale, bool *any, bool *inexact)
 {
 	bool point = false;
@@ -84,6 +84,10 @@ static int read_quantity(const char *text, struct quantity *q, struct err *err)
 		return bad(text, err);
 	if (tens > 1000 || tens < -1000)
 		tens = tens > 0 ? 1000 : -1000;
+	for (; digits >> (127 - twos); scale++) { /* more than 20 digits with a binary suffix */
+		inexact |= digits % 10 != 0;
+		digits /= 10;
+	}
 	/* Powers of two first: they make digits below the point whole. */
 	wide nano = scale_ten(digits << twos, scale + tens + 9, &inexact);
 	nano += inexact;

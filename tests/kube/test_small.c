@@ -35,8 +35,9 @@ static void expect_json(const json_t *value, const char *want)
 
 START_TEST(meta_reads_any_json_without_failing)
 {
-	static const char *const FOREIGN[] = {"null", "[]", "{}", "{'metadata': 3}", "{'metadata': {'name': {}, 'labels': [], 'finalizers': {}, "
-					      "'ownerReferences': 'x', 'generation': 'y', 'deletionTimestamp': 1}}"};
+	static const char *const FOREIGN[] = {"null", "[]", "{}", "{'metadata': 3}",
+					      ("{'metadata': {'name': {}, 'labels': [], 'finalizers': {}, "
+					       "'ownerReferences': 'x', 'generation': 'y', 'deletionTimestamp': 1}}")};
 	for (size_t i = 0; i < sizeof FOREIGN / sizeof FOREIGN[0]; i++) {
 		json_t *o = parse(FOREIGN[i]);
 		ck_assert_str_eq(meta_name(o), "");
