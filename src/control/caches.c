@@ -105,17 +105,18 @@ static const struct {
 	const char *label_selector;
 	bool (*transform)(json_t *object);
 	void (*index)(const json_t *object, void (*add)(void *list, const char *key), void *list);
+	bool quiet;
 } ROWS[CACHE_COUNT] = {
 	[CACHE_WORKSPACES] = {&KUBE_WORKSPACES, NULL, keep_own_kind, index_set},
 	[CACHE_INFERENCE_SETS] = {&KUBE_INFERENCE_SETS, NULL, keep_own_kind, index_roles},
 	[CACHE_MULTI_ROLES] = {&KUBE_MULTI_ROLES, NULL, keep_own_kind, NULL},
 	[CACHE_MODEL_MIRRORS] = {&KUBE_MODEL_MIRRORS, NULL, keep_own_kind, NULL},
-	[CACHE_NODES] = {&KUBE_NODES, NULL, node_transform, node_index},
-	[CACHE_NODE_CLAIMS] = {&KUBE_NODE_CLAIMS, NULL, claim_transform, claim_index},
+	[CACHE_NODES] = {&KUBE_NODES, NULL, node_transform, node_index, true},
+	[CACHE_NODE_CLAIMS] = {&KUBE_NODE_CLAIMS, NULL, claim_transform, claim_index, true},
 	[CACHE_NODE_POOLS] = {&KUBE_NODE_POOLS, "karpenter.kaito.sh/managed-by=kaito", keep_own_kind, NULL},
-	[CACHE_SERVICES] = {&KUBE_SERVICES, NULL, keep_service, index_by_owner},
-	[CACHE_STATEFULSETS] = {&KUBE_STATEFULSETS, NULL, keep_owned, index_by_owner},
-	[CACHE_JOBS] = {&KUBE_JOBS, LABEL_WORKSPACE, keep_owned, index_by_owner},
+	[CACHE_SERVICES] = {&KUBE_SERVICES, NULL, keep_service, index_by_owner, true},
+	[CACHE_STATEFULSETS] = {&KUBE_STATEFULSETS, NULL, keep_owned, index_by_owner, true},
+	[CACHE_JOBS] = {&KUBE_JOBS, LABEL_WORKSPACE, keep_owned, index_by_owner, true},
 	[CACHE_PODS] = {&KUBE_PODS, LABEL_WORKSPACE, keep_pod, index_pod},
 };
 
@@ -145,6 +146,7 @@ void caches_create(struct control *c, const bool wanted[CACHE_COUNT],
 			.label_selector = ROWS[i].label_selector,
 			.transform = ROWS[i].transform,
 			.index = ROWS[i].index,
+			.quiet = ROWS[i].quiet,
 			.on_event = relay_event,
 			.context = &relays[i],
 		};

@@ -203,10 +203,13 @@ static void tell_events(struct workspace_pass *p, const json_t *old, const json_
 	if (p->found.note[0] && !strstr(resource, p->found.note))
 		event_emit(p->c->events, p->object, "Warning", LEGACY_EVENT_REASON, "%s", p->found.note);
 	static const char *const TOLD[] = {"ResourceReady", "JobStarted", "InferenceReady", "WorkspaceSucceeded"};
+	enum { TOLD_SUCCEEDED = 3 };
 	for (size_t i = 0; i < sizeof TOLD / sizeof TOLD[0]; i++) {
 		const json_t *now = condition_find(new, TOLD[i]), *before = condition_find(old, TOLD[i]);
 		const char *status = json_text_at(now, "", "status", NULL), *reason = json_text_at(now, "", "reason", NULL);
 		bool holds = strcmp(status, "True") == 0, held = condition_is(old, TOLD[i], "True");
+		if (i == TOLD_SUCCEEDED && !p->w.tuning)
+			continue; /* InferenceReady has said it */
 		bool other_reason = strcmp(reason, json_text_at(before, reason, "reason", NULL)) != 0;
 		bool failure = !holds && p->found.failure.reason[0] && strcmp(reason, p->found.failure.reason) == 0 && (!before || other_reason);
 		if (holds != held || failure)
