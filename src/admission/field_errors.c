@@ -9,6 +9,7 @@
 #define MESSAGE_MAX 4096
 
 /* Bytes from outside are cut at a character, so that the answer stays valid UTF-8. */
+static char *format_message(const char *lead, const char *fmt, va_list args) __attribute__((format(printf, 2, 0)));
 static char *format_message(const char *lead, const char *fmt, va_list args)
 {
 	char text[MESSAGE_MAX];

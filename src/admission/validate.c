@@ -9,6 +9,7 @@
 
 /* --- what rules use ------------------------------------------------------------------------------------------ */
 
+static void append_line(struct buf *out, const char *fmt, va_list args) __attribute__((format(printf, 2, 0)));
 static void append_line(struct buf *out, const char *fmt, va_list args)
 {
 	char text[1024];
