@@ -6,6 +6,8 @@
 #include <curl/curl.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -197,9 +199,44 @@ START_TEST(a_pair_that_cannot_work_is_refused_and_the_old_one_stays)
 }
 END_TEST
 
+struct swapping { struct http_server *server; const struct pair *pairs; atomic_bool stop; int count; };
+
+static void *swap_certificates(void *context)
+{
+	struct swapping *w = context;
+	struct err err = ERR_INIT;
+	for (; !atomic_load(&w->stop); w->count++)
+		ck_assert_int_eq(http_server_set_certificate(w->server, w->pairs[w->count & 1].cert, w->pairs[w->count & 1].key, &err), 0);
+	return NULL;
+}
+
+START_TEST(handshakes_go_on_while_certificates_change)
+{
+	struct pair pairs[2] = {make_pair("svc"), make_pair("svc")};
+	struct http_server *s = start(&pairs[0]);
+	struct swapping w = {.server = s, .pairs = pairs};
+	pthread_t thread;
+	char *both = mem_printf("%s%s", pairs[0].cert, pairs[1].cert);
+	ck_assert_int_eq(pthread_create(&thread, NULL, swap_certificates, &w), 0);
+	for (int i = 0; i < 40; i++) {
+		CURL *c = curl_easy_init();
+		ck_assert_int_eq(ask(c, http_server_port(s), "svc", both).rc, CURLE_OK);
+		curl_easy_cleanup(c);
+	}
+	atomic_store(&w.stop, true);
+	pthread_join(thread, NULL);
+	ck_assert_int_gt(w.count, 0);
+	free(both);
+	http_server_free(s);
+	pair_done(&pairs[0]);
+	pair_done(&pairs[1]);
+}
+END_TEST
+
 int main(void)
 {
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	CHECK_RUN("tls", 30, a_client_that_trusts_the_ca_is_answered_and_others_are_not, tls_1_1_and_plain_text_are_refused,
-		  a_new_certificate_is_for_new_connections_and_open_ones_go_on, a_pair_that_cannot_work_is_refused_and_the_old_one_stays);
+		  a_new_certificate_is_for_new_connections_and_open_ones_go_on, a_pair_that_cannot_work_is_refused_and_the_old_one_stays,
+		  handshakes_go_on_while_certificates_change);
 }
