@@ -111,8 +111,9 @@ VARIANTS = {
         t["matchExpressions"] for t in find(o, "DaemonSet")["spec"]["template"]["spec"]["affinity"]["nodeAffinity"]
         ["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"])),
     "no plug-in when not wanted": (["nvidiaDevicePlugin.enabled=false"], lambda o: find(o, "DaemonSet") is None),
-    "no secret but the certificate can be read": ([], lambda o: {r[2] for r in rights(o) if r[1] == "secrets"} == {"get", "update"} and all(
+    "no secret but the certificate need be read": (["webhook.readSecrets=false"], lambda o: {r[2] for r in rights(o) if r[1] == "secrets"} == {"get", "update"} and all(
         rule.get("resourceNames") == ["workspace-webhook-cert"] for c in o if c["kind"] in ("Role", "ClusterRole") for rule in c["rules"] if "secrets" in rule["resources"])),
+    "secrets cannot be listed": (["webhook.readSecrets=true"], lambda o: ("", "secrets", "get") in rights(o) and not {("", "secrets", "list"), ("", "secrets", "watch")} & rights(o)),
     "labels are added": (["commonLabels.team=x", "selectorLabels.y=z"], lambda o: find(o, "Service")["metadata"]["labels"]["team"] == "x"
                          and find(o, "Service")["spec"]["selector"]["y"] == "z"),
 }
