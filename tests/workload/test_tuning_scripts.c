@@ -66,6 +66,7 @@ static void begin(void)
 	setenv("KAITO_PROC", proc, 1);
 	setenv("KAITO_RETRY_SECONDS", "0", 1);
 	setenv("KAITO_POLL_SECONDS", "0", 1);
+	setenv("KAITO_START_POLLS", "20", 1);
 	setenv("PATH", path, 1);
 	setenv("FOLDER", folder, 1);
 	free(log), free(proc), free(bin), free(path);
@@ -232,17 +233,18 @@ static const char ORAS[] =
 	"echo \"$@\" >>\"$FOLDER/oras.log\"\n"
 	"case $1 in\n"
 	"push) mkdir layout; cp config.json data.tar.gz \"$FOLDER\"; echo '{\"manifests\":[{\"digest\":\"" DIGEST "\"}]}' >layout/index.json ;;\n"
-	"cp) n=$(cat \"$FOLDER/fail\"); [ \"$n\" = 0 ] && exit 0; echo $((n - 1)) >\"$FOLDER/fail\"; cat \"$FOLDER/why\" >&2; exit 1 ;;\n"
+	"cp) n=$(sed -n 1p \"$FOLDER/fail\"); [ \"$n\" = 0 ] && exit 0; echo $((n - 1)) >\"$FOLDER/fail\"; sed -n p \"$FOLDER/why\" >&2; exit 1 ;;\n"
 	"esac\n";
-/* Answers "the training runs" as often as the file says. */
-static const char GREP[] = "#!/bin/sh\nn=$(cat \"$FOLDER/runs\"); [ \"$n\" = 0 ] && exit 1; echo $((n - 1)) >\"$FOLDER/runs\"\n";
+/* The training's command line, seen three times. */
+static const char CAT[] = "#!/bin/sh\nn=$(sed -n 1p \"$FOLDER/runs\"); [ \"$n\" = 0 ] && exit 0; echo $((n - 1)) >\"$FOLDER/runs\"\n"
+			  "printf 'python3\\0/workspace/tfs/fine_tuning.py\\0'\n";
 
 static pid_t pause_pid;
 
 static void play_pod(const char *failures, const char *why)
 {
 	put_file("bin/oras", ORAS, 0755);
-	put_file("bin/grep", GREP, 0755);
+	put_file("bin/cat", CAT, 0755);
 	put_file("fail", failures, 0644);
 	put_file("why", why, 0644);
 	put_file("runs", "3", 0644);
@@ -308,7 +310,7 @@ START_TEST(the_adapter_is_packed_and_pushed)
 	buf_done(&text);
 	free(log);
 	/* The config's diff id is the digest of the tar inside the layer, which holds the two files. */
-	ck_assert_int_eq(run_script("cd \"$FOLDER\" && [ \"$(cat config.json)\" = \"{\\\"rootfs\\\":{\\\"diff_ids\\\":[\\\"sha256:$(gzip -dc data.tar.gz | sha256sum | cut -d' ' "
+	ck_assert_int_eq(run_script("cd \"$FOLDER\" && [ \"$(sed -n p config.json)\" = \"{\\\"rootfs\\\":{\\\"diff_ids\\\":[\\\"sha256:$(gzip -dc data.tar.gz | sha256sum | cut -d' ' "
 				    "-f1)\\\"]}}\" ] && [ \"$(tar -tzf data.tar.gz | sort | tr '\\n' ' ')\" = 'data/ data/adapter_config.json data/adapter_model.safetensors ' ]"),
 			 0);
 	end();
@@ -323,6 +325,18 @@ START_TEST(a_training_without_result_ends_the_pod)
 	expect_pause_ended();
 	ck_assert(!has_file("termination")); /* the training's own container tells why */
 	ck_assert(!has_file("oras.log"));
+	end();
+}
+END_TEST
+
+START_TEST(a_training_that_never_starts_ends_the_pod)
+{
+	begin();
+	play_pod("0", "");
+	put_file("runs", "0", 0644);
+	ck_assert_int_eq(push_adapter("reg.example/a:1"), 16);
+	expect_pause_ended();
+	expect_message("timeout", 16, "did not start within two hours");
 	end();
 }
 END_TEST
@@ -390,6 +404,7 @@ int main(void)
 	tcase_add_loop_test(tcase, failures_are_told_and_leave_no_file, 0, 7);
 	tcase_add_test(tcase, the_adapter_is_packed_and_pushed);
 	tcase_add_test(tcase, a_training_without_result_ends_the_pod);
+	tcase_add_test(tcase, a_training_that_never_starts_ends_the_pod);
 	tcase_add_test(tcase, an_incomplete_result_is_told);
 	tcase_add_loop_test(tcase, a_registry_that_refuses_is_told, 0, 2);
 	tcase_add_test(tcase, values_with_control_characters_are_refused);
