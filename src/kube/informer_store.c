@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/vec.h"
 #include "codec/json.h"
+#include "codec/json_quick.h"
 #include "kube/meta.h"
 #include <pthread.h>
 #include <stdatomic.h>
@@ -127,7 +128,10 @@ static void set_version(struct informer_store *s, struct entry *e, const char *v
 
 static json_t *parse(const struct informer_store *s, const struct block *b, const char *version)
 {
-	json_t *object = json_loadb(b->text, b->len, 0, NULL);
+	str text = {b->text, b->len};
+	json_t *object = json_quick(text);
+	if (!object)
+		object = json_loadb(text.data, text.len, JSON_ALLOW_NUL, NULL);
 	json_t *meta = json_object_get(object, "metadata");
 	json_object_set_new(object, "apiVersion", json_string(s->api_version));
 	json_object_set_new(object, "kind", json_string(s->options->resource->kind));

@@ -3,6 +3,7 @@
 #include "kube/managed_fields.h"
 
 #include "codec/json.h"
+#include "codec/json_quick.h"
 
 static const char NAME[] = "managedFields";
 
@@ -94,5 +95,9 @@ int managed_fields_parse(json_t **out, str text, const char *name, struct err *e
 {
 	CLEANUP(buf_done) struct buf less = {.max = text.len + 1};
 	managed_fields_drop(text, &less);
-	return json_parse(out, buf_str(&less), name, err);
+	json_t *quick = json_quick(buf_str(&less));
+	if (!quick)
+		return json_parse(out, buf_str(&less), name, err);
+	*out = quick;
+	return 0;
 }
