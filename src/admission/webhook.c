@@ -127,6 +127,10 @@ static int64_t check_ms(const struct webhook *w)
 static void *run(void *context)
 {
 	struct webhook *w = context;
+	struct err first = ERR_INIT;
+	const struct webhook_place place = place_of(w, w->secret.bundle);
+	if (webhook_config_apply(w->o.kube, &place, &first) < 0) /* the loop goes on trying */
+		log_warning("webhook: %s", first.message);
 	while (!atomic_load(&w->stop)) {
 		struct err err = ERR_INIT;
 		const struct kube_watch_options o = {.idle_ms = check_ms(w), .cancel = &w->look};
@@ -189,12 +193,9 @@ int webhook_start(struct webhook **out, const struct webhook_options *options, s
 	w->o = *options;
 	w->lookup = lookup_of_cluster(options->kube, options->models, HUB_DEADLINE_MS);
 	name_hosts(w);
-	if (first_certificate(w, err) == 0 && listen_on(w, err) == 0) {
-		const struct webhook_place place = place_of(w, w->secret.bundle);
-		if (webhook_config_apply(w->o.kube, &place, err) == 0 && start_thread(w, err) == 0) {
-			*out = w;
-			return 0;
-		}
+	if (first_certificate(w, err) == 0 && listen_on(w, err) == 0 && start_thread(w, err) == 0) {
+		*out = w;
+		return 0;
 	}
 	webhook_stop(w);
 	return -1;

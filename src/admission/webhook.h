@@ -17,7 +17,7 @@ struct webhook_options {
 	int64_t validity_s, renew_before_s; /* 0: 1 year, 30 days */
 };
 struct webhook;
-/* Makes or reads the certificate (waits and retries while another replica does), listens, then patches the configurations; a thread renews. */
+/* Makes or reads the certificate (waits and retries while another replica does) and listens; a thread writes the configurations and renews. */
 WARN_UNUSED int webhook_start(struct webhook **out, const struct webhook_options *options, struct err *err);
 int webhook_port(const struct webhook *w);
 void webhook_stop(struct webhook *w);

@@ -1,5 +1,6 @@
 /* workspace_rules.c: what concerns a Workspace as a whole: its kind of work, where nodes come from, its annotations. */
 #include "admission/rules.h"
+#include "codec/json.h"
 
 #include <strings.h>
 
@@ -81,9 +82,10 @@ void workspace_rules_node_class(struct admission *a)
 	const char *name = admission_annotation(a, ANNOTATION_NODE_CLASS);
 	if (!name || !name[0] || strcmp(a->o->node_provisioner, "karpenter") != 0 || !a->o->node_classes_json)
 		return;
-	json_t *classes = json_loads(a->o->node_classes_json, 0, NULL);
+	json_t *classes = NULL;
 	struct buf list = {0};
-	if (json_array_size(classes) > 0 && !known_class(classes, name, &list))
+	struct err err = ERR_INIT;
+	if (json_parse(&classes, str_of(a->o->node_classes_json), "node classes", &err) == 0 && json_array_size(classes) > 0 && !known_class(classes, name, &list))
 		field_errors_invalid(&a->errors, "metadata.annotations[\"" ANNOTATION_NODE_CLASS "\"]",
 				     "\"%s\" is not a KAITO-managed NodeClass, supported values are [%s]", name, buf_str(&list).data);
 	buf_done(&list);
