@@ -2,13 +2,15 @@
 """The webhook in front of a real API server, which calls it as it would in a cluster: by the name of a Service (ExternalName
 "localhost", so that no cluster network is needed), over TLS, checking the CA from the configuration.
 
-real_webhook.py WEBHOOK_HOST [answers] [rules] [repair] [latency] [replicas] [rotate]     all of them when none is named
+real_webhook.py WEBHOOK_HOST [answers] [rules] [direct] [repair] [latency] [replicas] [rotate] [down]     all when none is named
 """
+import base64
 import copy
 import http.client
 import json
 import os
 import pathlib
+import socket
 import ssl
 import subprocess
 import sys
@@ -224,6 +226,65 @@ def rules(world):
     world.check(status >= 400, "an empty Workspace is refused")
 
 
+def cases(world):
+    """Name, old object or None, object, wanted text and whether it is the whole of it, of the table's cases for default options."""
+    table = load("bad.yaml")
+    for case in table["cases"]:
+        if case.get("options") or case.get("real") is False:
+            continue
+        base = table["bases"][case["base"]]
+        item = merge(copy.deepcopy(base), case.get("merge") or {})
+        yield case["name"], merge(base, case["old"]) if "old" in case else None, item, case.get("text", case.get("begins")), "text" in case
+
+
+def direct(world, host):
+    """Each refusal of the table from the webhook itself, over TLS, with the CA and name that the API server checks: those that the API
+    server would give first by the rules in the CRD among them."""
+    bundle = base64.b64decode(world.configuration()["webhooks"][0]["clientConfig"]["caBundle"]).decode()
+    context = ssl.create_default_context(cadata=bundle)
+    connection = Named("workspace-svc.kaito-workspace.svc", host.port, context)
+    refused = 0
+    for name, old, item, text, whole in cases(world):
+        review = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview",
+                  "request": {"uid": name, "operation": "UPDATE" if old else "CREATE", "object": item, "oldObject": old}}
+        connection.request("POST", f"/validate/{item['kind'].lower()}.kaito.sh", json.dumps(review), {"Content-Type": "application/json"})
+        answer = json.loads(connection.getresponse().read())["response"]
+        message = answer.get("status", {}).get("message", "").removeprefix("validation failed: ")
+        world.check(answer["uid"] == name and answer["allowed"] == (not text), name, message)
+        world.check(message == text if whole else message.startswith(text), name, f"\n  ours:   {message}\n  wanted: {text}")
+        refused += not answer["allowed"]
+    world.check(refused >= 60, "refusals", refused)
+    print(f"direct: {refused} refusals with their whole text, CA and name checked")
+
+
+class Named(http.client.HTTPSConnection):
+    """A connection to this machine that asks for another name."""
+
+    def __init__(self, name, port, context):
+        super().__init__(name, port, context=context, timeout=10)
+        self.tls = context
+
+    def connect(self):
+        self.sock = self.tls.wrap_socket(socket.create_connection(("127.0.0.1", self.port), 10), server_hostname=self.host)
+
+
+def down(world):
+    """Without any webhook the rules in the CRD still hold."""
+    for short in NAMES:
+        world.must("DELETE", f"/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/validation.{short}.kaito.sh")
+    item = merge(load("bad.yaml")["bases"]["inference"], {"metadata": {"annotations": {"kaito.sh/performance-mode": "bogus"}}})
+    world.cluster.wait("the API server to forget the webhook", lambda: world.create(item)[0] < 300, 20)
+    refused = []
+    for name, old, item, text, _ in cases(world):
+        if text and old is None:
+            status, body = world.create(item)
+            if status >= 300:
+                refused.append(name)
+                world.check(status == 422, name, body.get("message"))
+    world.check(len(refused) >= 35, "refusals without a webhook", len(refused))
+    print(f"down: {len(refused)} bad manifests are refused without a webhook")
+
+
 def repair(world):
     """The chart's upgrade writes the configurations again without CA and rules."""
     current = world.configuration()
@@ -347,7 +408,7 @@ def latency(world, host):
 
 
 def main(argv):
-    program, parts = os.path.abspath(argv[0]), argv[1:] or ["answers", "rules", "repair", "latency", "replicas", "rotate"]
+    program, parts = os.path.abspath(argv[0]), argv[1:] or ["answers", "rules", "direct", "repair", "latency", "replicas", "rotate", "down"]
     with harness.Cluster(managers=False, audit=False, crds=False) as cluster:
         world = World(cluster)
         world.prepare(program)
@@ -355,7 +416,8 @@ def main(argv):
         world.configurations(host.port)
         cluster.wait("CA and rules in the configurations", world.filled, 10, 0.02)
         point(world, host.port)
-        run = {"answers": lambda: answers(world), "rules": lambda: rules(world), "repair": lambda: repair(world), "rotate": lambda: rotate(world, program, host),
+        run = {"answers": lambda: answers(world), "rules": lambda: rules(world),
+               "direct": lambda: direct(world, host), "down": lambda: down(world), "repair": lambda: repair(world), "rotate": lambda: rotate(world, program, host),
                "replicas": lambda: replicas(world, program, host), "latency": lambda: latency(world, host)}
         for part in parts:
             run[part]()
