@@ -135,7 +135,8 @@ json_t *crd_manifest(size_t i)
 	for (unsigned v = CRD_V1ALPHA1; v <= CRD_V1BETA1; v <<= 1)
 		if (d->versions & v)
 			json_array_append_new(versions, version_json(d, (enum crd_version)v));
-	return json_pack("{s:s,s:s,s:{s:s},s:{s:s,s:o,s:s,s:o}}", "apiVersion", "apiextensions.k8s.io/v1", "kind", "CustomResourceDefinition",
-			 "metadata", "name", name, "spec", "group", "kaito.sh", "names", names_json(d), "scope", d->namespaced ? "Namespaced" : "Cluster",
+	/* Uninstalling the chart must not take every object along. */
+	return json_pack("{s:s,s:s,s:{s:s,s:{s:s}},s:{s:s,s:o,s:s,s:o}}", "apiVersion", "apiextensions.k8s.io/v1", "kind", "CustomResourceDefinition",
+			 "metadata", "name", name, "annotations", "helm.sh/resource-policy", "keep", "spec", "group", "kaito.sh", "names", names_json(d), "scope", d->namespaced ? "Namespaced" : "Cluster",
 			 "versions", versions);
 }

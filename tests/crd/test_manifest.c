@@ -42,6 +42,7 @@ START_TEST(every_kind_has_a_definition)
 		json_t *m = crd_manifest(i);
 		ck_assert_str_eq(meta_name(m), NAMES[i]);
 		ck_assert_str_eq(json_text_at(m, "", "spec", "names", "kind", NULL), crd_kind(i));
+		ck_assert_str_eq(meta_annotation(m, "helm.sh/resource-policy"), "keep");
 		ck_assert_str_eq(json_text_at(m, "", "spec", "scope", NULL), i == 3 ? "Cluster" : "Namespaced");
 		json_decref(m);
 	}
