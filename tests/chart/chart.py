@@ -150,6 +150,24 @@ def check_chart_and_base_install(cluster):
     return bad
 
 
+def check_helm_installs_and_leaves_the_definitions(cluster):
+    """Also that the storage class comes with its driver."""
+    access = ("--kubeconfig", cluster.kubeconfig(), "--namespace", NAMESPACE)
+    driver = {"apiVersion": "storage.k8s.io/v1", "kind": "CSIDriver", "metadata": {"name": "localdisk.csi.acstor.io"}, "spec": {}}
+    bad = []
+    for step, command, classes in (("install", ["install", "--take-ownership", "kaito-workspace", CHART], 0),
+                                   ("upgrade", ["upgrade", "kaito-workspace", CHART, "--set", "replicaCount=2"], 1),
+                                   ("uninstall", ["uninstall", "kaito-workspace"], 0)):
+        run = helm(*command, *access)
+        if run.returncode:
+            return [f"helm {step}: {run.stderr.strip()}"]
+        have = cluster.admin.items("StorageClass")
+        bad += [] if len(have) == classes else [f"after {step}: {len(have)} storage classes"]
+        if step == "install":
+            cluster.kubectl("create", "-f", "-", given=json.dumps(driver))
+    return bad + ([] if cluster.established([f"{kind}.kaito.sh" for kind in KINDS]) else ["the definitions went with the chart"])
+
+
 def where(document):
     plural = document["kind"].lower() + "s"
     space = "" if document["kind"] == "ModelMirror" else "namespaces/default/"
