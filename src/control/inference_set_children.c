@@ -258,11 +258,13 @@ static size_t surplus_of(const struct inference_set_pass *p)
 	return surplus > 0 ? (size_t)surplus : 0;
 }
 
-/* A lower limit stops growth; it never takes a replica away that runs. */
+/* A child on its way out still has its nodes, so its successor waits until it is gone. A lower limit stops growth; it never takes a
+ * replica away that runs. */
 static int64_t missing_of(struct inference_set_pass *p)
 {
 	p->ceiling = ceiling(p);
-	int64_t target = p->replicas < p->ceiling ? p->replicas : p->ceiling, missing = target - (int64_t)json_array_size(p->children);
+	int64_t target = p->replicas < p->ceiling ? p->replicas : p->ceiling;
+	int64_t missing = target - (int64_t)json_array_size(p->children) - (int64_t)json_array_size(p->leaving);
 	return missing > 0 ? missing : 0;
 }
 

@@ -123,7 +123,7 @@ static int roll_out(struct inference_set_pass *p, const char *hash, struct err *
 		return -1;
 	const json_t *child;
 	size_t i;
-	int64_t down = 0, allowed = max_unavailable(p);
+	int64_t down = (int64_t)json_array_size(p->leaving), allowed = max_unavailable(p);
 	json_array_foreach(p->children, i, child)
 		down += unavailable(child);
 	json_array_foreach(p->children, i, child) {

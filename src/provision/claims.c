@@ -111,10 +111,33 @@ static bool slot_taken(const struct node_request *r, int slot, const json_t *cla
 	return false;
 }
 
+static bool is_slot(const struct node_request *r, const char *name, int slots)
+{
+	char own[IDENTITY_NAME];
+	for (int slot = 0; slot < slots; slot++)
+		for (int attempt = 0; attempt < IDENTITY_ATTEMPTS; attempt++) {
+			identity_claim_name(r, slot, attempt, own);
+			if (strcmp(own, name) == 0)
+				return true;
+		}
+	return false;
+}
+
+/* Claims on their way out count, but for those that a deleted Workspace of the same name left behind: its successor need not wait. */
+static int counted(const struct node_request *r, int needed, const json_t *claims)
+{
+	int n = (int)json_array_size(claims), left_behind = 0;
+	const json_t *claim;
+	size_t i;
+	json_array_foreach(claims, i, claim)
+		left_behind += meta_deleting(claim) && !is_slot(r, meta_name(claim), needed + n);
+	return n - left_behind;
+}
+
 int claims_request(const struct node_context *c, const struct node_request *r, int needed, json_t *claims, struct err *err)
 {
 	const struct claim_dialect *d = claim_dialect_of(c->options);
-	int missing = needed - (int)json_array_size(claims), rc = 0;
+	int missing = needed - counted(r, needed, claims), rc = 0;
 	for (int slot = 0; missing > 0; slot++) {
 		struct err failure = ERR_INIT;
 		if (slot_taken(r, slot, claims))

@@ -156,6 +156,25 @@ START_TEST(a_deleted_claim_is_replaced_once_it_is_gone)
 }
 END_TEST
 
+START_TEST(a_successor_of_the_same_name_does_not_wait_for_the_nodes_of_the_first)
+{
+	setup("azure-gpu-provisioner");
+	ensure_ok(&s, &report);
+	json_t *claim = fake_nth(&KUBE_NODE_CLAIMS, 0);
+	json_object_set_new(json_object_get(claim, "metadata"), "finalizers", json_pack("[s]", "karpenter.sh/termination"));
+	struct err err = ERR_INIT;
+	ck_assert_int_eq(way->release(&s.c, &s.r, &err), 0);
+	ck_assert(meta_deleting(claim));
+	s.r.uid = "u-2";
+	ensure_ok(&s, &report);
+	ensure_ok(&s, &report);
+	ck_assert_uint_eq(fake_count(&KUBE_NODE_CLAIMS), 2);
+	ck_assert_int_eq(way->release(&s.c, &s.r, &err), 0);
+	ck_assert_uint_eq(fake_count(&KUBE_NODE_CLAIMS), 1);
+	teardown();
+}
+END_TEST
+
 START_TEST(a_larger_target_adds_and_a_smaller_one_takes_nothing_away)
 {
 	setup("azure-gpu-provisioner");
@@ -364,7 +383,8 @@ END_TEST
 int main(void)
 {
 	CHECK_RUN("gpu provisioner", 20, a_workspace_gets_its_node_and_is_told_each_step, a_stale_cache_never_asks_twice, a_restart_with_an_empty_cache_finds_its_claims,
-		  a_name_that_another_holds_is_passed_over, a_deleted_claim_is_replaced_once_it_is_gone, a_larger_target_adds_and_a_smaller_one_takes_nothing_away,
+		  a_name_that_another_holds_is_passed_over, a_deleted_claim_is_replaced_once_it_is_gone,
+		  a_successor_of_the_same_name_does_not_wait_for_the_nodes_of_the_first, a_larger_target_adds_and_a_smaller_one_takes_nothing_away,
 		  claims_of_the_former_controller_count, own_nodes_save_a_claim_only_where_pods_can_land, the_spelling_of_an_instance_type_does_not_matter,
 		  machines_without_gpus_wait_for_no_plugin, pressure_is_told, a_refused_claim_is_an_event_and_an_error,
 		  release_deletes_what_the_cache_does_not_know_yet, release_is_one_request_per_claim, a_cluster_without_the_crd_is_told_and_lets_go,
