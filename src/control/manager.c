@@ -106,6 +106,7 @@ static void reconcile_one(struct running *r, const char *key, int64_t waited_ms)
 		work_queue_add_limited(r->queue, key);
 		return;
 	}
+	log_debug("%s %s: %s in %.1f ms", r->controller->name, key, result, seconds * 1000);
 	work_queue_forget(r->queue, key);
 	if (out.requeue_ms > 0)
 		work_queue_add_after(r->queue, key, out.requeue_ms);
@@ -257,7 +258,7 @@ static void create_world(struct manager *m, struct node_options *nodes)
 	*nodes = (struct node_options){o->cloud, o->default_image_family, o->node_api, o->node_class_group, o->node_class_kind,
 				       o->node_class_version, o->node_class_resource, o->node_classes_json};
 	m->c.options = o;
-	m->c.events = event_recorder_new(m->c.kube, "Workspace");
+	m->c.events = event_recorder_new(m->c.kube, "KAITO-*-controller");
 	m->c.models = catalog_resolver_new(o->hub_url, m->o->hub_cache);
 	for (size_t i = 0; i < CONTROLLER_COUNT; i++) {
 		m->running[i] = (struct running){.m = m, .controller = CONTROLLERS[i]};

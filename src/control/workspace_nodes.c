@@ -103,9 +103,11 @@ static int find_model(struct workspace_pass *p, struct err *err)
 {
 	if (p->w.template_)
 		return 0;
-	if (catalog_resolve(p->c->models, p->w.preset, getenv("HF_TOKEN"), HUB_DEADLINE_MS, &p->plan.model, err) < 0)
-		return err_wrap(err, "failed to get model %s", p->w.preset);
-	return 0;
+	struct err why = ERR_INIT;
+	if (catalog_resolve(p->c->models, p->w.preset, getenv("HF_TOKEN"), HUB_DEADLINE_MS, &p->plan.model, &why) == 0)
+		return 0;
+	/* Not a kind that passes silently: a hub that cannot be reached belongs into the conditions. */
+	return err_set(err, ERR_MODEL, "failed to get model by name: %s", why.message);
 }
 
 int workspace_plan_step(struct workspace_pass *p, struct err *err)

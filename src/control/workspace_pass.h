@@ -16,7 +16,6 @@ struct findings {
 	/* tuning */
 	bool job_started, job_succeeded, job_failed;
 	int job_failures;              /* failed attempts so far */
-	bool serving;                  /* afterSuccess Serve is in effect */
 	bool released;                 /* afterSuccess Release gave the nodes back */
 	/* benchmark */
 	json_t *performance;           /* new figures, owned; NULL: leave as it is */

@@ -104,15 +104,16 @@ static void put_tuning(struct draft *d, bool resource)
 	const struct findings *f = &d->p->found;
 	char text[TEXT_MAX];
 	put_job(d);
-	bool serving = f->serving && f->job_succeeded && put_inference(d, resource);
-	if (f->serving && !f->job_succeeded)
+	bool serve = d->p->w.after_success == AFTER_SERVE;
+	bool serving = serve && f->job_succeeded && put_inference(d, resource);
+	if (serve && !f->job_succeeded)
 		put(d, "InferenceReady", false, "WorkspaceInferenceStatusPending", "the endpoint comes when tuning has succeeded");
 	if (f->job_succeeded) {
 		put(d, "WorkspaceSucceeded", true, "workspaceSucceeded", "workspace succeeds");
-		if (f->serving && !serving)
+		if (serve && !serving)
 			put(d, "WorkspaceReady", false, "workspacePending", "tuning succeeded, waiting for the endpoint");
 		else
-			put(d, "WorkspaceReady", true, "workspaceSucceeded", f->serving ? "the tuned model is served" : "workspace succeeds");
+			put(d, "WorkspaceReady", true, "workspaceSucceeded", serve ? "the tuned model is served" : "workspace succeeds");
 		return;
 	}
 	tuning_message(f, text, sizeof text);

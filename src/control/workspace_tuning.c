@@ -73,8 +73,8 @@ static void read_job(struct findings *f, const json_t *job)
 	f->job_failures = (int)json_int_at(job, 0, "status", "failed", NULL);
 	f->job_succeeded = condition_true(job, "Complete") || json_int_at(job, 0, "status", "succeeded", NULL) > 0;
 	f->job_failed = condition_true(job, "Failed");
-	f->job_started = f->job_succeeded || f->job_failed || f->job_failures > 0 || json_int_at(job, 0, "status", "active", NULL) > 0 ||
-			 json_int_at(job, 0, "status", "ready", NULL) > 0;
+	/* Not the counts of active pods: they are zero for a moment before the Job is complete. */
+	f->job_started = f->job_succeeded || f->job_failed || f->job_failures > 0 || json_at(job, "status", "startTime", NULL);
 }
 
 /* On a GPU the old endpoint must give the device to the new training; on a CPU both run. */
@@ -159,7 +159,6 @@ static int update_serving(struct workspace_pass *p, json_t *current, const json_
 
 static int serve_step(struct workspace_pass *p, struct err *err)
 {
-	p->found.serving = true;
 	CLEANUP(json_decrefp) json_t *service = informer_get(p->c->caches[CACHE_SERVICES], p->w.namespace_, p->w.name);
 	CLEANUP(json_decrefp) json_t *current = informer_get(p->c->caches[CACHE_STATEFULSETS], p->w.namespace_, p->w.name);
 	CLEANUP(json_decrefp) json_t *wanted_service = NULL, *wanted = NULL;

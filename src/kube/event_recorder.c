@@ -82,6 +82,14 @@ static json_t *involved_reference(const json_t *o)
 	return r;
 }
 
+static char *component_of(const struct event_recorder *r, const json_t *involved)
+{
+	const char *star = strchr(r->component, '*');
+	if (!star)
+		return mem_strdup(r->component);
+	return mem_printf("%.*s%s%s", (int)(star - r->component), r->component, json_text_at(involved, "", "kind", NULL), star + 1);
+}
+
 static json_t *new_event(const struct event_recorder *r, const json_t *involved, const char *type, const char *reason, const char *message)
 {
 	char now[32];
@@ -92,12 +100,13 @@ static json_t *new_event(const struct event_recorder *r, const json_t *involved,
 	json_object_set_new(e, "involvedObject", involved_reference(involved));
 	json_object_set_new(e, "reason", json_string(reason));
 	json_object_set_new(e, "message", json_string(message));
-	json_object_set_new(e, "source", json_pack("{s:s}", "component", r->component));
+	CLEANUP(mem_freep) char *component = component_of(r, involved);
+	json_object_set_new(e, "source", json_pack("{s:s}", "component", component));
 	json_object_set_new(e, "firstTimestamp", json_string(now));
 	json_object_set_new(e, "lastTimestamp", json_string(now));
 	json_object_set_new(e, "count", json_integer(1));
 	json_object_set_new(e, "type", json_string(type));
-	json_object_set_new(e, "reportingComponent", json_string(r->component));
+	json_object_set_new(e, "reportingComponent", json_string(component));
 	json_object_set_new(e, "reportingInstance", json_string(""));
 	return e;
 }

@@ -4,6 +4,7 @@
 #include "kube/client.h"
 
 struct event_recorder;
+/* component: who the events come from; a '*' in it stands for the involved object's kind. */
 struct event_recorder *event_recorder_new(struct kube_client *client, const char *component);
 void event_recorder_free(struct event_recorder *r); /* sends what is queued, at most 2 s */
 uint64_t event_recorder_dropped(struct event_recorder *r); /* the queue was full, or the API server would not have them */

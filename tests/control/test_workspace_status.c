@@ -155,7 +155,9 @@ START_TEST(serving_after_success_has_its_own_readiness)
 	struct world t;
 	world_init(&t, SERVED);
 	nodes_are_ready(&t);
-	t.pass.found.serving = t.pass.found.job_started = t.pass.found.job_succeeded = true;
+	CLEANUP(json_decrefp) json_t *first = workspace_status_new(&t.pass);
+	expect(first, "InferenceReady", "False", "WorkspaceInferenceStatusPending", "when tuning has succeeded");
+	t.pass.found.job_started = t.pass.found.job_succeeded = true;
 	CLEANUP(json_decrefp) json_t *waiting = workspace_status_new(&t.pass);
 	expect(waiting, "WorkspaceSucceeded", "True", "workspaceSucceeded", "workspace succeeds");
 	expect(waiting, "WorkspaceReady", "False", "workspacePending", "waiting for the endpoint");

@@ -176,7 +176,7 @@ static json_t *pod(void)
 
 START_TEST(an_event_says_what_happened_to_whom)
 {
-	struct event_recorder *r = event_recorder_new(client, "kaito");
+	struct event_recorder *r = event_recorder_new(client, "kaito-*-controller");
 	json_t *o = pod();
 	event_emit(r, o, "Warning", "Failed", "no %s for %d", "node", 3);
 	event_recorder_free(r); /* sends it */
@@ -188,7 +188,7 @@ START_TEST(an_event_says_what_happened_to_whom)
 	ck_assert_str_eq(json_text_at(event, "", "message", NULL), "no node for 3");
 	ck_assert_str_eq(json_text_at(event, "", "type", NULL), "Warning");
 	ck_assert_str_eq(json_text_at(event, "", "reason", NULL), "Failed");
-	ck_assert_str_eq(json_text_at(event, "", "source", "component", NULL), "kaito");
+	ck_assert_str_eq(json_text_at(event, "", "source", "component", NULL), "kaito-Pod-controller");
 	ck_assert_str_eq(json_text_at(event, "", "involvedObject", "kind", NULL), "Pod");
 	ck_assert_str_eq(json_text_at(event, "", "involvedObject", "apiVersion", NULL), "v1");
 	ck_assert_str_eq(json_text_at(event, "", "involvedObject", "uid", NULL), "u");
