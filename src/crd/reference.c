@@ -76,14 +76,19 @@ static void put_shape(const struct crd_shape *shape, enum crd_version v, const c
 
 /* --- rules --------------------------------------------------------------------------------------------------- */
 
+static bool repeats(const struct crd_rule *rules, const struct crd_rule *r)
+{
+	return r > rules && strcmp(r->message, r[-1].message) == 0 && r->versions == r[-1].versions;
+}
+
 static void put_rules(const struct crd_rule *rules, enum crd_version v, const char *path, struct buf *out)
 {
-	for (; rules && rules->rule; rules++) {
-		if (!crd_in_version(rules->versions, v))
+	for (const struct crd_rule *r = rules; r && r->rule; r++) {
+		if (!crd_in_version(r->versions, v) || repeats(rules, r))
 			continue;
-		buf_printf(out, "| `%s%s` | %s | ", path[0] ? path : "(object)", rules->at ? rules->at : "",
-			   rules->create ? "create" : strstr(rules->rule, "oldSelf") ? "update" : "both");
-		put_text(rules->message, out);
+		const char *at = r->at ? r->at + (path[0] == 0) : path[0] ? "" : "(object)";
+		buf_printf(out, "| `%s%s` | %s | ", path, at, r->create ? "create" : strstr(r->rule, "oldSelf") ? "update" : "both");
+		put_text(r->message, out);
 		buf_puts(out, " |\n");
 	}
 }
