@@ -27,6 +27,7 @@
 
 struct webhook {
 	struct webhook_options o;
+	struct lookup *cluster;
 	struct validate_lookup lookup;
 	struct http_route routes[WEBHOOK_PATHS];
 	struct http_server *server;
@@ -191,7 +192,8 @@ int webhook_start(struct webhook **out, const struct webhook_options *options, s
 {
 	struct webhook *w = mem_alloc(sizeof *w);
 	w->o = *options;
-	w->lookup = lookup_of_cluster(options->kube, options->models, HUB_DEADLINE_MS);
+	w->cluster = lookup_new(options->kube);
+	w->lookup = lookup_for_rules(w->cluster, options->models, HUB_DEADLINE_MS);
 	name_hosts(w);
 	if (first_certificate(w, err) == 0 && listen_on(w, err) == 0 && start_thread(w, err) == 0) {
 		*out = w;
@@ -212,6 +214,7 @@ void webhook_stop(struct webhook *w)
 	if (w->started)
 		pthread_join(w->thread, NULL);
 	http_server_free(w->server);
+	lookup_free(w->cluster);
 	webhook_secret_done(&w->secret);
 	for (size_t i = 0; i < HOSTS; i++)
 		free(w->hosts[i]);

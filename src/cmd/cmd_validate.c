@@ -23,6 +23,7 @@ struct validation {
 	manifest_list objects;
 	struct kube_client *kube;        /* NULL: offline */
 	struct catalog_resolver *models; /* NULL: offline */
+	struct lookup *lookup;
 	struct validate_lookup in_cluster;
 	json_t *report;                  /* array, with -o json */
 	size_t checked, bad;
@@ -175,7 +176,8 @@ static int connect(struct validation *v, struct err *err)
 	if (kube_client_open(&v->kube, &o, err) < 0)
 		return -1;
 	v->models = catalog_resolver_new(v->control.hub_url, NULL);
-	v->in_cluster = lookup_of_cluster(v->kube, v->models, HUB_DEADLINE_MS);
+	v->lookup = lookup_new(v->kube);
+	v->in_cluster = lookup_for_rules(v->lookup, v->models, HUB_DEADLINE_MS);
 	return 0;
 }
 
@@ -208,6 +210,7 @@ static void validation_done(struct validation *v)
 {
 	manifests_done(&v->objects);
 	json_decref(v->report);
+	lookup_free(v->lookup);
 	catalog_resolver_free(v->models);
 	kube_client_close(v->kube);
 }
