@@ -1,5 +1,5 @@
 /* chat.c: POST /chat on top of an OpenAI server. `messages` become a chat completion, a plain `prompt` a completion; a completion that
- * ends without a word is asked again as a user message, as `kaito serve` does. Lengths count the prompt, as transformers counts them: the
+ * ends without a word is asked again as a user message, as `kaito serve` does; so is every prompt where the server only chats. Lengths count the prompt, as transformers counts them: the
  * server's /tokenize is asked where that matters, and where it has none only new tokens are counted. */
 #include "gateway/state.h"
 
@@ -101,7 +101,7 @@ static int text_of(const json_t *answer, bool chat, str *out, struct err *err)
 /* A refusal is the client's mistake, a failure is not: upstream answered those with 500. */
 static int refused(int status, const char *why, struct err *err)
 {
-	enum err_kind kind = status == 404 ? ERR_NOT_FOUND : status == 429 ? ERR_BUSY : status == 401 || status == 403 ? ERR_DENIED
+	enum err_kind kind = status == 404 || status == 405 ? ERR_NOT_FOUND : status == 429 ? ERR_BUSY : status == 401 || status == 403 ? ERR_DENIED
 			     : status >= 400 && status < 500 ? ERR_INVALID : ERR_INTERNAL;
 	return err_set(err, kind, "%s", why);
 }
@@ -156,11 +156,13 @@ static int reply_failure(struct http_exchange *x, const struct err *err)
 static int answer_prompt(const struct question *q, struct err *err)
 {
 	CLEANUP(json_decrefp) json_t *as_message = json_pack("[{s:s, s:s}]", "role", "user", "content", q->prompt);
-	str text, second;
-	if (generate(q, q->r->as_message > 0 ? as_message : NULL, &text, err) < 0)
-		return -1;
-	if (q->r->as_message >= 0 || str_trim(text).len > 0)
-		return reply(q, "", text);
+	str text = {0}, second;
+	bool free_choice = q->r->as_message < 0;
+	int rc = generate(q, q->r->as_message > 0 ? as_message : NULL, &text, err);
+	if (rc < 0 && free_choice && err->kind == ERR_NOT_FOUND) /* upstream's transformers server has no completions */
+		return generate(q, as_message, &second, err) < 0 ? -1 : reply(q, "\n\n", second);
+	if (rc < 0 || !free_choice || str_trim(text).len > 0)
+		return rc < 0 ? -1 : reply(q, "", text);
 	struct err ignored; /* a server without a chat template refuses: then the model has nothing to say */
 	if (generate(q, as_message, &second, &ignored) < 0)
 		return reply(q, "", text);

@@ -14,9 +14,9 @@ static struct {
 	pthread_mutex_t mu;
 	pthread_cond_t changed;
 	json_t *log;            /* [{path, method, authorization, type, body}] */
-	bool tokenizes, templated, healthy;
+	bool tokenizes, templated, healthy, completes;
 	int waiting, gone, may_go;
-} fake = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, NULL, true, true, true, 0, 0, 0};
+} fake = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, NULL, true, true, true, true, 0, 0, 0};
 
 static const char *or_empty(const char *text) { return text ? text : ""; }
 
@@ -93,6 +93,8 @@ static int on_completions(struct http_exchange *x, struct err *err)
 	(void)err;
 	CLEANUP(json_decrefp) json_t *body = note(x);
 	const char *prompt = or_empty(json_string_value(json_object_get(body, "prompt")));
+	if (!fake.completes)
+		return http_reply(x, 404, "application/json", STR("{\"detail\":\"Not Found\"}"));
 	if (strcmp(prompt, "linger") == 0)
 		return linger(x);
 	if (strcmp(prompt, "too long") == 0)
@@ -277,6 +279,16 @@ START_TEST(lengths_count_new_tokens_where_the_server_does_not_tokenize)
 }
 END_TEST
 
+/* Upstream's transformers server. */
+START_TEST(a_server_that_only_chats_gets_messages)
+{
+	fake.tokenizes = fake.completes = false;
+	expect_result("{\"prompt\":\"it\"}", "it\n\nan answer");
+	expect_result("{\"prompt\":\"it\",\"return_full_text\":false}", "an answer");
+	expect_failure("{\"prompt\":\"it\",\"apply_chat_template\":false}", 404, "Not Found");
+}
+END_TEST
+
 START_TEST(without_a_name_the_first_model_answers)
 {
 	stop();
@@ -433,6 +445,7 @@ int main(void)
 	tcase_add_test(tcase, messages_become_a_chat_completion);
 	tcase_add_test(tcase, a_prompt_without_continuation_is_asked_as_a_message);
 	tcase_add_test(tcase, lengths_count_new_tokens_where_the_server_does_not_tokenize);
+	tcase_add_test(tcase, a_server_that_only_chats_gets_messages);
 	tcase_add_test(tcase, without_a_name_the_first_model_answers);
 	tcase_add_test(tcase, failures_have_upstreams_words);
 	tcase_add_test(tcase, answers_of_the_server_are_judged);
