@@ -104,14 +104,24 @@ static bool descriptor(const struct cron_check *c, str s)
 	return fail(c, "unrecognized descriptor: %.*s", STR_FMT(s));
 }
 
+/* "TZ=Europe/Berlin" or "CRON_TZ=…" at the beginning, else empty. */
+static str zone_of(str s)
+{
+	bool zoned = str_starts(s, STR("TZ=")) || str_starts(s, STR("CRON_TZ="));
+	return str_sub(s, 0, zoned ? str_find(s, ' ', 0) : 0);
+}
+
+bool cron_rule_is_zoned(const char *schedule)
+{
+	str zone = zone_of(str_trim(str_of(schedule)));
+	return zone.len && !str_ends(zone, STR("=UTC")) && !str_ends(zone, STR("=Etc/UTC"));
+}
+
 bool cron_rule_check(const char *schedule, char *why, size_t size)
 {
 	struct cron_check c = {why, size};
 	str s = str_trim(str_of(schedule)), fields[FIELDS + 1];
-	if (str_starts(s, STR("TZ=")) || str_starts(s, STR("CRON_TZ="))) { /* the zone is read when the window is computed */
-		size_t space = str_find(s, ' ', 0);
-		s = str_trim(str_sub(s, space, s.len));
-	}
+	s = str_trim(str_sub(s, zone_of(s).len, s.len));
 	if (s.len == 0)
 		return fail(&c, "empty spec string");
 	if (s.data[0] == '@')

@@ -41,6 +41,8 @@ static void window(struct admission *a, const json_t *window)
 		field_errors_invalid(&a->errors, PATH, "%s", schedule);
 		field_errors_detail(&a->errors, "invalid cron expression: %s", why);
 	}
+	if (cron_rule_is_zoned(schedule))
+		admission_warn(a, "%s: time zones other than UTC are not supported, the window will not open", PATH);
 	if (admission_member(window, "duration"))
 		duration(a, admission_text(window, "duration"));
 }

@@ -211,8 +211,11 @@ void resource_rules_inference(struct admission *a)
 		provisioned(a);
 }
 
+/* Upstream lets a tuning through with any machine and any selector, and then its controller fails on them for ever. */
 void resource_rules_tuning(struct admission *a)
 {
+	if (selector(a) && !admission_own_nodes(a) && a->w.instance_type[0])
+		resource_rules_instance(a, "resource.instanceType", a->w.instance_type);
 	if (a->w.count > 1)
 		field_errors_invalid(&a->errors, "resource.count",
 				     "Tuning does not currently support multinode configurations. Please set the node count to 1. Future support with "

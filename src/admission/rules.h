@@ -81,6 +81,8 @@ const char *url_rule_check(const char *url);
 bool url_rule_parses(const char *url);
 /* Five cron fields or a descriptor; why gets the Go library's words. */
 bool cron_rule_check(const char *schedule, char *why, size_t size);
+/* It names a time zone other than UTC. */
+bool cron_rule_is_zoned(const char *schedule);
 /* A Go duration in seconds. */
 bool cron_rule_duration(const char *text, double *seconds);
 /* The model of a preset: catalogue, then hub. Fills a->model or reports. path: of the error. */
