@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Writes config/install.yaml and config/crds.yaml from the chart with its defaults: config/generate.sh [FOLDER]. Needs helm on PATH.
+# Writes install.yaml and crds.yaml of config/default from the chart with its defaults: config/generate.sh [FOLDER]. Needs helm on PATH.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-out=${1:-$here}
+out=${1:-$here/default}
 chart=$here/../charts/kaito/workspace
 note="# Printed by config/generate.sh from charts/kaito/workspace; do not edit."
 {

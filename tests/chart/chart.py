@@ -131,8 +131,8 @@ def check_kustomize_base_is_fresh(_):
     with tempfile.TemporaryDirectory() as folder:
         path = {"PATH": str(pathlib.Path(program("helm")).parent) + ":/usr/bin:/bin", "HOME": folder}
         subprocess.run([ROOT / "config/generate.sh", folder], check=True, env=path)
-        return [f"config/{f} is stale: run config/generate.sh" for f in ("install.yaml", "crds.yaml")
-                if (pathlib.Path(folder) / f).read_text() != (ROOT / "config" / f).read_text()]
+        return [f"config/default/{f} is stale: run config/generate.sh" for f in ("install.yaml", "crds.yaml")
+                if (pathlib.Path(folder) / f).read_text() != (ROOT / "config/default" / f).read_text()]
 
 
 # --- on an API server ------------------------------------------------------------------------------------------------
@@ -144,7 +144,7 @@ def check_chart_and_base_install(cluster):
     cluster.wait("the definitions", lambda: cluster.established(names), 30)
     again = cluster.kubectl("apply", "-n", NAMESPACE, "-f", "-", given=render())
     bad = [line for line in again.splitlines() if not line.endswith(" unchanged")]
-    cluster.kubectl("apply", "-k", ROOT / "config", "--dry-run=server")
+    cluster.kubectl("apply", "-k", ROOT / "config/default", "--dry-run=server")
     # From here on the webhook is not even configured: what is refused, the API server refuses.
     cluster.kubectl("delete", "validatingwebhookconfigurations", "--all")
     return bad
