@@ -11,12 +11,15 @@
 #include <strings.h>
 
 #define IDLE_HANDLES 16
+#define IDLE_MS 30000
+
+struct idle { CURL *handle; int64_t since_ms; };
 
 struct http_client {
 	struct http_options options;
 	char *ca_file;
 	pthread_mutex_t mu;          /* guards idle */
-	CURL *idle[IDLE_HANDLES];    /* each keeps its connections */
+	struct idle idle[IDLE_HANDLES]; /* each keeps its connections; the last used is used next, so the first is the longest idle */
 	size_t idle_count;
 };
 
@@ -60,7 +63,7 @@ void http_client_free(struct http_client *c)
 	if (!c)
 		return;
 	for (size_t i = 0; i < c->idle_count; i++)
-		curl_easy_cleanup(c->idle[i]);
+		curl_easy_cleanup(c->idle[i].handle);
 	pthread_mutex_destroy(&c->mu);
 	free(c->ca_file);
 	free(c);
@@ -71,19 +74,33 @@ const struct http_options *http_client_options(const struct http_client *c) { re
 static CURL *take_handle(struct http_client *c)
 {
 	pthread_mutex_lock(&c->mu);
-	CURL *handle = c->idle_count ? c->idle[--c->idle_count] : NULL;
+	CURL *handle = c->idle_count ? c->idle[--c->idle_count].handle : NULL;
 	pthread_mutex_unlock(&c->mu);
 	return handle ? handle : curl_easy_init();
 }
 
+/* What a busy hour left behind goes: an idle TLS connection is worth a hundred kilobytes. */
+static CURL *drop_oldest(struct http_client *c, int64_t now)
+{
+	if (!c->idle_count || now - c->idle[0].since_ms < IDLE_MS)
+		return NULL;
+	CURL *oldest = c->idle[0].handle;
+	memmove(c->idle, c->idle + 1, --c->idle_count * sizeof c->idle[0]);
+	return oldest;
+}
+
 static void give_handle(struct http_client *c, CURL *handle)
 {
+	int64_t now = clock_now_ms();
 	pthread_mutex_lock(&c->mu);
+	CURL *surplus = drop_oldest(c, now);
 	if (c->idle_count < IDLE_HANDLES) {
-		c->idle[c->idle_count++] = handle;
+		c->idle[c->idle_count++] = (struct idle){handle, now};
 		handle = NULL;
 	}
 	pthread_mutex_unlock(&c->mu);
+	if (surplus)
+		curl_easy_cleanup(surplus);
 	if (handle)
 		curl_easy_cleanup(handle);
 }

@@ -1,34 +1,33 @@
-/* informer_store.c: see informer_store.h. An object's text lies in a shared, immutable block, so that a reader takes a
- * reference under the lock and parses after it. The resourceVersion is kept beside the text: two versions that differ in nothing
- * else have the same text. So are kind and apiVersion, which lists leave out. */
+/* informer_store.c: see informer_store.h. Objects are kept as text (object_text.h), their resourceVersion beside it. Readers
+ * take references under the lock and parse after it. */
 #include "kube/informer_store.h"
 
 #include "base/clock.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/vec.h"
-#include "codec/json.h"
-#include "codec/json_quick.h"
 #include "kube/meta.h"
+#include "kube/object_text.h"
 #include <pthread.h>
-#include <stdatomic.h>
+#include <stdio.h>
 
 #define TOMBSTONE_MS 60000
 #define TOMBSTONES_MAX 4096
+#define OWN_VERSIONS 4
 #define VERSION_MAX 24
 #define UID_MAX 40
-
-struct block { atomic_int references; size_t len; char text[]; };
 
 enum state { LIVE, HIDDEN, TOMBSTONE };
 struct entry {
 	enum state state;
-	struct block *block;        /* NULL for a tombstone */
+	struct object_text *text;   /* NULL for a tombstone */
 	uint64_t version;
 	char version_text[VERSION_MAX], uid[UID_MAX];
 	uint32_t pass;              /* the list that mentioned it last */
 	bool announced;             /* listeners know that it exists */
 	bool pending;               /* listeners were told of another text */
+	uint64_t own[OWN_VERSIONS]; /* the last versions that informer_learn brought */
+	uint8_t next_own;
 	bool in_tombs;
 	int64_t since_ms;           /* when it was hidden or became a tombstone */
 	struct entry *next_tomb;
@@ -39,7 +38,6 @@ typedef VEC(struct entry *) entries;
 
 struct informer_store {
 	const struct informer_options *options;
-	char *api_version;
 	pthread_mutex_t mu;         /* guards all below */
 	struct map all;             /* key -> struct entry */
 	struct map index;           /* index key -> entries */
@@ -58,16 +56,10 @@ uint64_t informer_version_number(const char *version)
 
 /* --- entries; the lock is held --------------------------------------------------------------------------------- */
 
-static void unref(struct block *b)
-{
-	if (b && atomic_fetch_sub(&b->references, 1) == 1)
-		free(b);
-}
-
 static void free_entry(void *p)
 {
 	struct entry *e = p;
-	unref(e->block);
+	object_text_unref(e->text);
 	for (size_t i = 0; i < e->index_keys.len; i++)
 		free(e->index_keys.data[i]);
 	vec_done(&e->index_keys);
@@ -85,7 +77,6 @@ struct informer_store *informer_store_new(const struct informer_options *options
 {
 	struct informer_store *s = mem_alloc(sizeof *s);
 	s->options = options;
-	s->api_version = kube_api_version(options->resource);
 	s->all.free_value = free_entry;
 	s->index.free_value = free_entries;
 	s->last_tomb = &s->first_tomb;
@@ -100,7 +91,6 @@ void informer_store_free(struct informer_store *s)
 	map_done(&s->index);
 	map_done(&s->all);
 	pthread_mutex_destroy(&s->mu);
-	free(s->api_version);
 	free(s);
 }
 
@@ -124,20 +114,6 @@ static void set_version(struct informer_store *s, struct entry *e, const char *v
 	copy_text(e->version_text, sizeof e->version_text, version);
 	e->version = informer_version_number(version);
 	s->newest = e->version > s->newest ? e->version : s->newest;
-}
-
-static json_t *parse(const struct informer_store *s, const struct block *b, const char *version)
-{
-	str text = {b->text, b->len};
-	json_t *object = json_quick(text);
-	if (!object)
-		object = json_loadb(text.data, text.len, JSON_ALLOW_NUL, NULL);
-	json_t *meta = json_object_get(object, "metadata");
-	json_object_set_new(object, "apiVersion", json_string(s->api_version));
-	json_object_set_new(object, "kind", json_string(s->options->resource->kind));
-	if (meta && version[0])
-		json_object_set_new(meta, "resourceVersion", json_string(version));
-	return object;
 }
 
 /* --- the index ------------------------------------------------------------------------------------------------- */
@@ -217,11 +193,11 @@ static void retire(struct informer_store *s, struct entry *e, const char *versio
 {
 	if (e->state == LIVE)
 		s->live--;
-	if (e->announced && e->block && changes)
-		add_change(changes, INFORMER_DELETED, parse(s, e->block, e->version_text));
+	if (e->announced && e->text && changes)
+		add_change(changes, INFORMER_DELETED, object_text_parse(e->text, s->options->resource, e->version_text));
 	index_remove(s, e);
-	unref(e->block);
-	e->block = NULL;
+	object_text_unref(e->text);
+	e->text = NULL;
 	e->state = TOMBSTONE;
 	e->announced = e->pending = false;
 	if (informer_version_number(version) > e->version)
@@ -246,32 +222,17 @@ static bool cut(const struct informer_store *s, json_t *object)
 	return !s->options->transform || s->options->transform(object);
 }
 
-/* The text without what is kept beside it. */
-static void print(const json_t *object, struct buf *out)
-{
-	CLEANUP(json_decrefp) json_t *rest = json_copy((json_t *)(uintptr_t)object);
-	json_t *meta = json_copy(json_object_get(object, "metadata"));
-	json_object_del(meta, "resourceVersion");
-	json_object_set_new(rest, "metadata", meta);
-	json_object_del(rest, "kind");
-	json_object_del(rest, "apiVersion");
-	json_print(rest, JSON_PRINT_COMPACT, out);
-}
-
 /* Takes over a new text; true when it differs from the old one. */
 static bool store_text(struct informer_store *s, struct entry *e, const json_t *object, str text)
 {
 	if (e->state != LIVE)
 		s->live++;
-	bool same = e->state == LIVE && e->block && e->block->len == text.len && memcmp(e->block->text, text.data, text.len) == 0;
+	bool same = e->state == LIVE && object_text_equals(e->text, text);
 	e->state = LIVE;
 	if (same)
 		return false;
-	unref(e->block);
-	e->block = mem_alloc(sizeof *e->block + text.len);
-	atomic_init(&e->block->references, 1);
-	e->block->len = text.len;
-	memcpy(e->block->text, text.data, text.len);
+	object_text_unref(e->text);
+	e->text = object_text_new(text);
 	index_remove(s, e);
 	if (s->options->index)
 		s->options->index(object, index_add, &(struct adding){s, e});
@@ -285,8 +246,8 @@ static bool is_past(const struct entry *e, enum informer_source source, uint64_t
 {
 	if (source == INFORMER_LIST_FORCED || !e->version || !version)
 		return false;
-	if (e->state == HIDDEN && !other_uid(e, uid)) /* the delete was told; a list that still has it much later is right */
-		return source == INFORMER_WATCH || clock_now_ms() - e->since_ms < TOMBSTONE_MS;
+	if (e->state == HIDDEN && !other_uid(e, uid)) /* the delete was told; who still has it much later is right */
+		return clock_now_ms() - e->since_ms < TOMBSTONE_MS;
 	return e->state == LIVE && !other_uid(e, uid) ? version < e->version : version <= e->version;
 }
 
@@ -300,34 +261,88 @@ static void announce(struct entry *e, bool changed, json_t *object, struct infor
 	e->pending = false;
 }
 
-void informer_store_apply(struct informer_store *s, enum informer_source source, json_t *object, struct informer_changes *changes)
+/* What an object says of itself, noted before transform may cut it away. */
+struct heard { enum informer_source source; char *key; char version[VERSION_MAX], uid[UID_MAX]; uint64_t number; };
+
+static void note(struct heard *h, enum informer_source source, const json_t *object)
 {
-	CLEANUP(mem_freep) char *key = meta_key(object);
-	CLEANUP(buf_done) struct buf text = {0};
-	char version[VERSION_MAX], uid[UID_MAX];
-	copy_text(uid, sizeof uid, meta_uid(object));
-	copy_text(version, sizeof version, meta_version(object));
-	if (!meta_name(object)[0])
-		return;
-	bool wanted = cut(s, object);
-	if (wanted)
-		print(object, &text);
+	h->source = source;
+	h->key = meta_key(object);
+	copy_text(h->version, sizeof h->version, meta_version(object));
+	copy_text(h->uid, sizeof h->uid, meta_uid(object));
+	h->number = informer_version_number(h->version);
+}
+
+/* Whether it is the very version that is known, mostly our own write coming back: then nothing has to be printed and compared.
+ * *news: listeners have not been told yet. */
+static bool is_echo(struct informer_store *s, const struct heard *h, bool *news)
+{
 	pthread_mutex_lock(&s->mu);
-	clear_tombs(s);
-	struct entry *e = wanted ? entry_of(s, key) : map_get(&s->all, str_of(key));
-	if (e)
+	struct entry *e = map_get(&s->all, str_of(h->key));
+	bool echo = e && e->state == LIVE && h->number && e->version == h->number && !other_uid(e, h->uid) && h->source != INFORMER_LIST_FORCED;
+	if (echo) {
 		e->pass = s->pass;
-	if (e && !is_past(e, source, informer_version_number(version), uid)) {
-		if (!wanted || (e->state != TOMBSTONE && other_uid(e, uid)))
-			retire(s, e, version, changes);
-		if (wanted) {
-			copy_text(e->uid, sizeof e->uid, uid);
-			bool changed = store_text(s, e, object, buf_str(&text));
-			set_version(s, e, version);
-			announce(e, changed, object, changes);
-		}
+		*news = !e->announced || e->pending;
 	}
 	pthread_mutex_unlock(&s->mu);
+	return echo;
+}
+
+/* An older version that is not our own write: somebody changed the object between what listeners know and our last write. Where own
+ * writes are not told, this one has to be. */
+static void note_foreign(const struct informer_store *s, struct entry *e, const struct heard *h)
+{
+	if (!s->options->quiet || h->source != INFORMER_WATCH || e->state != LIVE)
+		return;
+	for (size_t i = 0; i < OWN_VERSIONS; i++)
+		if (e->own[i] == h->number)
+			return;
+	e->pending = true;
+}
+
+/* The lock is held; text is empty for an echo. */
+static void take_in(struct informer_store *s, const struct heard *h, json_t *object, bool wanted, str text, struct informer_changes *changes)
+{
+	struct entry *e = wanted ? entry_of(s, h->key) : map_get(&s->all, str_of(h->key));
+	if (e)
+		e->pass = s->pass;
+	if (!e)
+		return;
+	if (is_past(e, h->source, h->number, h->uid)) {
+		note_foreign(s, e, h);
+		return;
+	}
+	if (!wanted || (e->state != TOMBSTONE && other_uid(e, h->uid)))
+		retire(s, e, h->version, changes);
+	if (!wanted)
+		return;
+	bool changed = false;
+	if (text.len) {
+		copy_text(e->uid, sizeof e->uid, h->uid);
+		changed = store_text(s, e, object, text);
+		set_version(s, e, h->version);
+	}
+	if (e->state == LIVE && e->version == h->number) /* an echo that was overtaken is told when the newer one comes */
+		announce(e, changed, object, changes);
+}
+
+void informer_store_apply(struct informer_store *s, enum informer_source source, json_t *object, struct informer_changes *changes)
+{
+	struct heard h;
+	CLEANUP(buf_done) struct buf text = {0};
+	bool news = true;
+	if (!meta_name(object)[0])
+		return;
+	note(&h, source, object);
+	bool echo = is_echo(s, &h, &news), wanted = news && cut(s, object);
+	if (wanted && !echo)
+		object_text_print(object, &text);
+	pthread_mutex_lock(&s->mu);
+	clear_tombs(s);
+	if (news)
+		take_in(s, &h, object, wanted, buf_str(&text), changes);
+	pthread_mutex_unlock(&s->mu);
+	free(h.key);
 }
 
 void informer_store_delete(struct informer_store *s, const json_t *object, struct informer_changes *changes)
@@ -418,7 +433,7 @@ void informer_store_learn(struct informer_store *s, const json_t *told)
 	const char *uid = meta_uid(told);
 	if (!cut(s, object))
 		return; /* the watch will say so too, and then listeners are told */
-	print(object, &text);
+	object_text_print(object, &text);
 	pthread_mutex_lock(&s->mu);
 	struct entry *e = entry_of(s, key);
 	if (e->version < number && (e->state != HIDDEN || other_uid(e, uid))) {
@@ -426,6 +441,7 @@ void informer_store_learn(struct informer_store *s, const json_t *told)
 		bool changed = store_text(s, e, object, buf_str(&text));
 		e->pending |= changed && !s->options->quiet;
 		e->announced |= s->options->quiet;
+		e->own[e->next_own++ % OWN_VERSIONS] = number;
 		set_version(s, e, meta_version(object));
 	}
 	pthread_mutex_unlock(&s->mu);
@@ -443,21 +459,20 @@ void informer_store_learn_deleted(struct informer_store *s, const char *namespac
 
 /* --- reads ----------------------------------------------------------------------------------------------------- */
 
-struct shot { struct block *block; char version[VERSION_MAX]; };
+struct shot { struct object_text *text; char version[VERSION_MAX]; };
 typedef VEC(struct shot) shots;
 
 static struct shot take(const struct entry *e)
 {
-	struct shot shot = {.block = e->block};
-	atomic_fetch_add(&e->block->references, 1);
+	struct shot shot = {.text = object_text_ref(e->text)};
 	memcpy(shot.version, e->version_text, sizeof shot.version);
 	return shot;
 }
 
 static json_t *develop(const struct informer_store *s, struct shot *shot)
 {
-	json_t *object = parse(s, shot->block, shot->version);
-	unref(shot->block);
+	json_t *object = object_text_parse(shot->text, s->options->resource, shot->version);
+	object_text_unref(shot->text);
 	return object;
 }
 
@@ -470,7 +485,7 @@ json_t *informer_store_get(struct informer_store *s, const char *namespace_, con
 	if (e && e->state == LIVE)
 		shot = take(e);
 	pthread_mutex_unlock(&s->mu);
-	return shot.block ? develop(s, &shot) : NULL;
+	return shot.text ? develop(s, &shot) : NULL;
 }
 
 static int by_key(const void *a, const void *b) { return strcmp((*(const struct entry *const *)a)->key, (*(const struct entry *const *)b)->key); }

@@ -172,6 +172,29 @@ START_TEST(store_knows_own_writes_at_once_and_tells_them_when_they_come)
 }
 END_TEST
 
+START_TEST(quiet_store_tells_changes_of_others_only)
+{
+	struct informer_options quiet = STORE_OPTIONS;
+	quiet.quiet = true;
+	informer_store_free(store);
+	store = informer_store_new(&quiet);
+	learn("x", "n1", "u1", 5);
+	learn("x", "n2", "u1", 6);
+	apply("x", "n1", 5);
+	apply("x", "n2", 6);
+	expect_told("");
+	apply("x", "n3", 7);
+	expect_told("updated x n3@7, ");
+	learn("x", "n5", "u1", 9);
+	apply("x", "n4", 8); /* somebody else's, which our write went on from unseen */
+	expect_told("");
+	apply("x", "n5", 9);
+	expect_told("updated x n5@9, ");
+	delete_from_watch("x", "u1", 10);
+	expect_told("deleted x n5@9, ");
+}
+END_TEST
+
 START_TEST(store_hides_what_was_deleted_until_that_is_told)
 {
 	apply("x", "n1", 5);
@@ -557,6 +580,7 @@ int main(void)
 	tcase_add_test(s, store_never_goes_back);
 	tcase_add_test(s, store_sees_an_object_replaced_by_another_of_its_name);
 	tcase_add_test(s, store_knows_own_writes_at_once_and_tells_them_when_they_come);
+	tcase_add_test(s, quiet_store_tells_changes_of_others_only);
 	tcase_add_test(s, store_hides_what_was_deleted_until_that_is_told);
 	tcase_add_test(s, store_drops_what_a_list_does_not_mention);
 	tcase_add_test(s, store_forgets_what_is_of_no_interest);
