@@ -6,6 +6,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/vec.h"
+#include "kube/key_index.h"
 #include "kube/meta.h"
 #include "kube/object_text.h"
 #include <pthread.h>
@@ -31,7 +32,7 @@ struct entry {
 	bool in_tombs;
 	int64_t since_ms;           /* when it was hidden or became a tombstone */
 	struct entry *next_tomb;
-	VEC(char *) index_keys;
+	struct key_index_keys index_keys;
 	char key[];
 };
 typedef VEC(struct entry *) entries;
@@ -40,7 +41,7 @@ struct informer_store {
 	const struct informer_options *options;
 	pthread_mutex_t mu;         /* guards all below */
 	struct map all;             /* key -> struct entry */
-	struct map index;           /* index key -> entries */
+	struct key_index index;     /* of live entries */
 	size_t live;
 	uint32_t pass;
 	uint64_t newest;
@@ -60,17 +61,8 @@ static void free_entry(void *p)
 {
 	struct entry *e = p;
 	object_text_unref(e->text);
-	for (size_t i = 0; i < e->index_keys.len; i++)
-		free(e->index_keys.data[i]);
-	vec_done(&e->index_keys);
+	key_index_keys_done(&e->index_keys);
 	free(e);
-}
-
-static void free_entries(void *p)
-{
-	entries *list = p;
-	vec_done(list);
-	free(list);
 }
 
 struct informer_store *informer_store_new(const struct informer_options *options)
@@ -78,7 +70,6 @@ struct informer_store *informer_store_new(const struct informer_options *options
 	struct informer_store *s = mem_alloc(sizeof *s);
 	s->options = options;
 	s->all.free_value = free_entry;
-	s->index.free_value = free_entries;
 	s->last_tomb = &s->first_tomb;
 	pthread_mutex_init(&s->mu, NULL);
 	return s;
@@ -88,7 +79,7 @@ void informer_store_free(struct informer_store *s)
 {
 	if (!s)
 		return;
-	map_done(&s->index);
+	key_index_done(&s->index);
 	map_done(&s->all);
 	pthread_mutex_destroy(&s->mu);
 	free(s);
@@ -114,42 +105,6 @@ static void set_version(struct informer_store *s, struct entry *e, const char *v
 	copy_text(e->version_text, sizeof e->version_text, version);
 	e->version = informer_version_number(version);
 	s->newest = e->version > s->newest ? e->version : s->newest;
-}
-
-/* --- the index ------------------------------------------------------------------------------------------------- */
-
-static void index_remove(struct informer_store *s, struct entry *e)
-{
-	for (size_t i = 0; i < e->index_keys.len; i++) {
-		str key = str_of(e->index_keys.data[i]);
-		entries *list = map_get(&s->index, key);
-		for (size_t j = 0; list && j < list->len; j++)
-			if (list->data[j] == e) {
-				list->data[j] = list->data[--list->len];
-				break;
-			}
-		if (list && !list->len)
-			map_remove(&s->index, key);
-		free(e->index_keys.data[i]);
-	}
-	vec_done(&e->index_keys);
-}
-
-struct adding { struct informer_store *store; struct entry *entry; };
-
-static void index_add(void *context, const char *key)
-{
-	struct adding *a = context;
-	for (size_t i = 0; i < a->entry->index_keys.len; i++)
-		if (strcmp(a->entry->index_keys.data[i], key) == 0)
-			return;
-	entries *list = map_get(&a->store->index, str_of(key));
-	if (!list) {
-		list = mem_alloc(sizeof *list);
-		map_put(&a->store->index, str_of(key), list);
-	}
-	vec_push(list, a->entry);
-	vec_push(&a->entry->index_keys, mem_strdup(key));
 }
 
 /* --- state changes --------------------------------------------------------------------------------------------- */
@@ -195,7 +150,7 @@ static void retire(struct informer_store *s, struct entry *e, const char *versio
 		s->live--;
 	if (e->announced && e->text && changes)
 		add_change(changes, INFORMER_DELETED, object_text_parse(e->text, s->options->resource, e->version_text));
-	index_remove(s, e);
+	key_index_remove(&s->index, &e->index_keys, e);
 	object_text_unref(e->text);
 	e->text = NULL;
 	e->state = TOMBSTONE;
@@ -209,7 +164,7 @@ static void hide(struct informer_store *s, struct entry *e)
 {
 	if (e->state != LIVE)
 		return;
-	index_remove(s, e);
+	key_index_remove(&s->index, &e->index_keys, e);
 	s->live--;
 	e->state = HIDDEN;
 	e->since_ms = clock_now_ms();
@@ -220,6 +175,14 @@ static bool cut(const struct informer_store *s, json_t *object)
 {
 	json_object_del(json_object_get(object, "metadata"), "managedFields");
 	return !s->options->transform || s->options->transform(object);
+}
+
+struct adding { struct informer_store *store; struct entry *entry; };
+
+static void add_key(void *context, const char *key)
+{
+	struct adding *a = context;
+	key_index_add(&a->store->index, &a->entry->index_keys, a->entry, key);
 }
 
 /* Takes over a new text; true when it differs from the old one. */
@@ -233,9 +196,9 @@ static bool store_text(struct informer_store *s, struct entry *e, const json_t *
 		return false;
 	object_text_unref(e->text);
 	e->text = object_text_new(text);
-	index_remove(s, e);
+	key_index_remove(&s->index, &e->index_keys, e);
 	if (s->options->index)
-		s->options->index(object, index_add, &(struct adding){s, e});
+		s->options->index(object, add_key, &(struct adding){s, e});
 	return true;
 }
 
@@ -506,10 +469,10 @@ static shots take_all(struct informer_store *s, const char *index_key)
 	shots out = {0};
 	entries sorted = {0};
 	pthread_mutex_lock(&s->mu);
-	const entries *found = index_key ? map_get(&s->index, str_of(index_key)) : NULL;
-	if (found)
-		vec_append(&sorted, found->data, found->len);
-	else if (!index_key)
+	const key_index_things *found = index_key ? key_index_find(&s->index, index_key) : NULL;
+	for (size_t i = 0; found && i < found->len; i++)
+		vec_push(&sorted, (struct entry *)found->data[i]);
+	if (!index_key)
 		list_all(s, &sorted);
 	if (sorted.len)
 		qsort(sorted.data, sorted.len, sizeof *sorted.data, by_key);
