@@ -2,7 +2,8 @@
 """The webhook in front of a real API server, which calls it as it would in a cluster: by the name of a Service (ExternalName
 "localhost", so that no cluster network is needed), over TLS, checking the CA from the configuration.
 
-real_webhook.py WEBHOOK_HOST [answers] [rules] [direct] [repair] [latency] [replicas] [rotate] [down]     all when none is named
+real_webhook.py WEBHOOK_HOST VALIDATE_TOOL [answers] [rules] [command] [direct] [repair] [latency] [replicas] [rotate] [down]
+All parts when none is named.
 """
 import base64
 import copy
@@ -226,6 +227,30 @@ def rules(world):
     world.check(status >= 400, "an empty Workspace is refused")
 
 
+def command(world, tool):
+    """kaito validate --cluster."""
+    bases = load("bad.yaml")["bases"]
+    made = merge(bases["inference"], {"metadata": {"name": "existing"}})
+    world.check(world.create(made, dry=False)[0] == 201, "an object to validate against")
+
+    def judged(item, *flags):
+        run = subprocess.run([tool, "-", "--cluster", "--kubeconfig", world.cluster.kubeconfig(), "-o", "json", *flags], input=json.dumps(item), capture_output=True,
+                             text=True, timeout=60)
+        return run.returncode, json.loads(run.stdout)[0]
+
+    code, row = judged(made)
+    world.check(code == 0 and row["update"] and row["valid"], "an object that is there already", row)
+    code, row = judged(merge(made, {"inference": {"preset": {"name": "phi-4"}}}))
+    world.check(code == 3 and row["errors"] == ["field is immutable: inference.preset"], "a change that is not allowed", row)
+    code, row = judged(merge(bases["inference"], {"metadata": {"name": "new"}, "inference": {"config": "nope"}}))
+    world.check(code == 3 and row["errors"] == ["ConfigMap 'nope' specified in 'config' not found in namespace 'webhook': config"], "a missing ConfigMap", row)
+    code, row = judged(merge(bases["tuning"], {"metadata": {"name": "new"}, "tuning": {"output": {"imagePushSecret": "nope"}}}))
+    world.check(code == 0 and not row["notChecked"] and "Secret nope does not exist in namespace webhook" in row["warnings"][0], "a missing Secret", row)
+    code, row = judged(merge(bases["own"], {"metadata": {"name": "new"}, "resource": {"labelSelector": {"matchLabels": {"gpu": "mixed"}}}}), "--node-provisioner", "byo")
+    world.check(code == 3 and row["errors"][0].startswith("Non-uniform GPU product: node m2"), "own nodes", row)
+    print("command: kaito validate --cluster")
+
+
 def cases(world):
     """Name, old object or None, object, wanted text and whether it is the whole of it, of the table's cases for default options."""
     table = load("bad.yaml")
@@ -408,7 +433,8 @@ def latency(world, host):
 
 
 def main(argv):
-    program, parts = os.path.abspath(argv[0]), argv[1:] or ["answers", "rules", "direct", "repair", "latency", "replicas", "rotate", "down"]
+    program, tool = os.path.abspath(argv[0]), os.path.abspath(argv[1])
+    parts = argv[2:] or ["answers", "rules", "command", "direct", "repair", "latency", "replicas", "rotate", "down"]
     with harness.Cluster(managers=False, audit=False, crds=False) as cluster:
         world = World(cluster)
         world.prepare(program)
@@ -416,7 +442,7 @@ def main(argv):
         world.configurations(host.port)
         cluster.wait("CA and rules in the configurations", world.filled, 10, 0.02)
         point(world, host.port)
-        run = {"answers": lambda: answers(world), "rules": lambda: rules(world),
+        run = {"answers": lambda: answers(world), "rules": lambda: rules(world), "command": lambda: command(world, tool),
                "direct": lambda: direct(world, host), "down": lambda: down(world), "repair": lambda: repair(world), "rotate": lambda: rotate(world, program, host),
                "replicas": lambda: replicas(world, program, host), "latency": lambda: latency(world, host)}
         for part in parts:
