@@ -278,6 +278,36 @@ START_TEST(a_changed_configuration_is_rolled_out_one_by_one)
 }
 END_TEST
 
+START_TEST(a_rollout_waits_for_the_pods_of_the_last_change)
+{
+	open_with(2);
+	pass();
+	bring_all_up();
+	pass();
+	json_object_set_new(json_at(set, "spec", "template", "inference", NULL), "config", json_string("tuned"));
+	pass();
+	bring_all_up();
+	json_t *workload = meta_new(&KUBE_STATEFULSETS, "ns", meta_name(child(0)));
+	meta_own(workload, &KUBE_WORKSPACES, child(0));
+	json_object_set_new(workload, "spec", json_pack("{s:i}", "replicas", 1));
+	json_object_set_new(workload, "status", json_pack("{s:i,s:i,s:i}", "observedGeneration", 1, "readyReplicas", 1, "updatedReplicas", 0));
+	fake_put(&KUBE_STATEFULSETS, workload); /* the old pod is still ready */
+	struct outcome out = {0};
+	struct err err = ERR_INIT;
+	ck_assert_int_eq(INFERENCE_SET_CONTROLLER.reconcile(&w.c, "ns", "s", &out, &err), 0);
+	ck_assert_int_gt(out.requeue_ms, 0);
+	size_t changed = 0;
+	for (size_t i = 0; i < 2; i++)
+		changed += json_at(child(i), "inference", "config", NULL) != NULL;
+	ck_assert_uint_eq(changed, 1);
+	json_object_set_new(json_object_get(workload, "status"), "updatedReplicas", json_integer(1));
+	pass();
+	ck_assert_ptr_nonnull(json_at(child(0), "inference", "config", NULL));
+	ck_assert_ptr_nonnull(json_at(child(1), "inference", "config", NULL));
+	world_close(&w);
+}
+END_TEST
+
 START_TEST(what_a_workspace_cannot_change_replaces_it)
 {
 	open_with(2);
@@ -391,7 +421,8 @@ int main(void)
 	CHECK_RUN("inference set", 20, children_equal_the_recorded_ones, hashes_of_children_equal_the_recorded_ones, a_new_set_gets_its_children_and_its_status,
 		  the_status_adds_up_what_the_children_reach, scaling_takes_the_least_useful_and_keeps_the_ready,
 		  a_stale_cache_makes_no_child_twice_and_deletes_none_too_many, a_child_that_somebody_deletes_is_replaced, the_node_limit_stops_growth_and_says_so,
-		  labels_of_the_template_reach_the_children_at_once, a_changed_configuration_is_rolled_out_one_by_one, what_a_workspace_cannot_change_replaces_it,
+		  labels_of_the_template_reach_the_children_at_once, a_changed_configuration_is_rolled_out_one_by_one,
+		  a_rollout_waits_for_the_pods_of_the_last_change, what_a_workspace_cannot_change_replaces_it,
 		  on_delete_and_edits_by_hand_are_respected, deletion_waits_for_the_children, an_error_is_told_in_the_status,
 		  the_pool_behind_a_gateway_is_told_and_not_waited_for);
 }
