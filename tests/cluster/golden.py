@@ -106,7 +106,7 @@ class Player:
         time.sleep(2)
 
     def step_delete(self, _):
-        for kind in ("workspace", "inferenceset"):
+        for kind in ("inferenceset", "workspace"):  # else the set makes its Workspace anew
             self.cluster.kubectl("-n", self.case.namespace, "delete", kind, "--all", "--wait=false", check=False)
 
     def step_reap(self, _):

@@ -113,7 +113,8 @@ def one(obj, names):
         meta.pop("generation", None)
         meta["labels"] = {k: v for k, v in meta.get("labels", {}).items() if k != "controller-revision-hash"}
     if kind == "PersistentVolumeClaim":
-        meta.pop("ownerReferences", None)  # the StatefulSet controller adds it some time later
+        for key in ("ownerReferences", "annotations"):  # the StatefulSet controller's, the binder's and the scheduler's, some time later
+            meta.pop(key, None)
     if kind == "StatefulSet":
         status = dict(obj.get("status", {}))
         for key in ("currentRevision", "updateRevision", "collisionCount", "observedGeneration"):
