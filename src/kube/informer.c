@@ -174,6 +174,8 @@ static void *run(void *context)
 		}
 		if (err.kind == ERR_CANCELLED)
 			break;
+		if (err.kind == ERR_NOT_FOUND) /* the cluster lacks the CRD, so there are no objects; one that comes later is found */
+			set_synced(i);
 		set_last_error(i, &err);
 		if (retry_wait(retry_delay_ms(&BACKOFF, ++i->failures, 0), &i->stop, &err) < 0)
 			break;

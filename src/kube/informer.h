@@ -25,7 +25,7 @@ struct informer_options {
 struct informer;
 struct informer *informer_new(struct kube_client *client, const struct informer_options *options);
 void informer_start(struct informer *i);
-/* Waits until the first list is complete. ERR_TIMEOUT, or ERR_CANCELLED by the client's cancel. The message names the resource and the last error. */
+/* Waits until the first list is complete, or until the server says that it does not know the resource (a CRD that may come later). ERR_TIMEOUT, or ERR_CANCELLED by the client's cancel. The message names the resource and the last error. */
 WARN_UNUSED int informer_wait(struct informer *i, int64_t timeout_ms, struct err *err);
 void informer_free(struct informer *i); /* stops the thread */
 

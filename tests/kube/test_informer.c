@@ -510,6 +510,17 @@ START_TEST(informer_tells_why_it_has_no_list)
 }
 END_TEST
 
+START_TEST(informer_of_a_resource_that_is_not_there_is_empty_until_it_comes)
+{
+	fake_api_fail(api, "GET", "limit=", 2, FAKE_ANSWER, 404, NULL);
+	informer_start(informer);
+	ck_assert_int_eq(informer_wait(informer, 20000, &err), 0);
+	ck_assert_uint_eq(informer_count(informer), 0);
+	put("x", "n1");
+	expect_events(1, "added x n1@101, ");
+}
+END_TEST
+
 START_TEST(informer_resumes_at_the_last_bookmark)
 {
 	start();
@@ -596,6 +607,7 @@ int main(void)
 	tcase_add_test(t, informer_is_not_fooled_by_stale_lists);
 	tcase_add_test(t, informer_survives_refusals_and_garbage);
 	tcase_add_test(t, informer_tells_why_it_has_no_list);
+	tcase_add_test(t, informer_of_a_resource_that_is_not_there_is_empty_until_it_comes);
 	tcase_add_test(t, informer_resumes_at_the_last_bookmark);
 	tcase_add_test(t, informer_can_be_read_while_it_changes);
 	suite_add_tcase(suite, t);
