@@ -11,6 +11,7 @@
 #define PAGE 500
 #define RESTARTS 5
 #define IDLE_MS ((int64_t)300000)
+#define WATCH_BUFFER_BYTES 4096 /* held for as long as the watch is open */
 
 /* --- lists ----------------------------------------------------------------------------------------------------- */
 
@@ -169,7 +170,7 @@ int kube_watch(struct kube_client *c, const struct kube_resource *r, const char 
 	struct kube_sent sent = {0};
 	const struct kube_request q = {
 		.method = "GET", .path = path, .sink = feed_watch, .context = &reader, .repeatable = true, .once = true,
-		.stall_ms = options->idle_ms > 0 ? options->idle_ms : IDLE_MS, .cancel = options->cancel,
+		.stall_ms = options->idle_ms > 0 ? options->idle_ms : IDLE_MS, .buffer_bytes = WATCH_BUFFER_BYTES, .cancel = options->cancel,
 	};
 	int rc = kube_request_send(c, &q, &unused, &sent, err);
 	return rc < 0 && err->kind == ERR_TIMEOUT && sent.delivered ? 0 : rc;

@@ -24,6 +24,7 @@ struct kube_request {
 	void *context;
 	size_t body_max;             /* 0: LIMIT_KUBE_OBJECT_BYTES */
 	int64_t stall_ms;            /* 0: 60 s */
+	size_t buffer_bytes;         /* 0: the client's */
 	const atomic_bool *cancel;   /* besides the client's */
 	bool repeatable;             /* sent twice it does no harm, or the caller can tell */
 	bool once;                   /* no retries: the caller has its own */

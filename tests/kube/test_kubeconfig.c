@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/limits.h"
 #include "kube/client.h"
 #include "kube/credentials.h"
 #include "kube/exec_plugin.h"
@@ -211,6 +212,25 @@ START_TEST(a_token_file_is_read_again_when_it_was_replaced)
 }
 END_TEST
 
+START_TEST(a_token_at_the_limit_is_taken_and_past_it_refused)
+{
+	char *token = mem_alloc(LIMIT_KUBE_CREDENTIAL_BYTES + 2);
+	memset(token, 'a', LIMIT_KUBE_CREDENTIAL_BYTES);
+	put_file("tok", token, 0600);
+	with_user("{tokenFile: tok}");
+	struct kube_credential *c = NULL;
+	ck_assert_int_eq(kube_credentials_get(credentials, 0, &c, &err), 0);
+	ck_assert_uint_eq(strlen(c->authorization), strlen("Bearer ") + LIMIT_KUBE_CREDENTIAL_BYTES);
+	kube_credential_unref(c);
+	token[LIMIT_KUBE_CREDENTIAL_BYTES] = 'a';
+	put_file("tok", token, 0600);
+	ck_assert_int_lt(kube_credentials_get(credentials, 0, &c, &err), 0);
+	ck_assert_int_eq(err.kind, ERR_LIMIT);
+	kube_credentials_free(credentials);
+	free(token);
+}
+END_TEST
+
 #define PLUGIN_HEAD "#!/bin/sh\necho run >> \"$LOG\"\nprintf %s \"$KUBERNETES_EXEC_INFO\" > \"$LOG.info\"\n"
 
 static void with_plugin(const char *script)
@@ -349,6 +369,7 @@ int main(void)
 	tcase_add_test(t, a_pod_uses_its_service_account);
 	tcase_add_test(t, tokens_and_passwords_become_authorizations);
 	tcase_add_test(t, a_token_file_is_read_again_when_it_was_replaced);
+	tcase_add_test(t, a_token_at_the_limit_is_taken_and_past_it_refused);
 	tcase_add_test(t, a_plug_in_is_run_and_its_answer_kept);
 	tcase_add_test(t, a_plug_in_is_run_again_before_its_answer_expires);
 	tcase_add_loop_test(t, a_plug_in_that_fails_is_named, 0, sizeof BAD_PLUGINS / sizeof BAD_PLUGINS[0]);
