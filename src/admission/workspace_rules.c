@@ -2,6 +2,7 @@
 #include "admission/rules.h"
 #include "codec/json.h"
 
+#include "base/limits.h"
 #include <strings.h>
 
 static bool is_word(const char *value, const char *const *words)
@@ -50,10 +51,20 @@ static void annotations(struct admission *a)
 		field_errors_invalid(&a->errors, "metadata.annotations[" ANNOTATION_LOCAL_WEIGHTS "]", "\"%s\" must be \"true\" or \"false\"", local);
 }
 
+static void node_count(struct admission *a)
+{
+	const char *text = admission_annotation(a, ANNOTATION_NODE_COUNT);
+	int64_t n;
+	if (text && (!str_to_i64(str_of(text), &n) || n < 1 || n > LIMIT_WORKSPACE_NODES))
+		field_errors_invalid(&a->errors, "metadata.annotations[" ANNOTATION_NODE_COUNT "]", "\"%s\" must be a whole number from 1 to %d", text,
+				     LIMIT_WORKSPACE_NODES);
+}
+
 void workspace_rules_create(struct admission *a)
 {
 	work(a);
 	image_family(a);
+	node_count(a);
 	if (a->v1alpha1)
 		return;
 	instance_type(a);

@@ -60,3 +60,4 @@
 #define LIMIT_HUB_LISTING_BYTES ((size_t)16 << 20) /* one page of its files */
 #define LIMIT_HUB_PAGES 50                         /* pages of its files */
 #define LIMIT_HUB_QUESTIONS 16                     /* models that a controller asks the hub about at once */
+#define LIMIT_WORKSPACE_NODES 1000                 /* nodes that one Workspace asks for */

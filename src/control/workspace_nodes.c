@@ -1,6 +1,8 @@
 /* workspace_nodes.c: what a Workspace will run on: the model, the GPUs of one node, the number of nodes, and asking for them. */
 #include "control/workspace_pass.h"
 
+#include "base/limits.h"
+#include "base/str.h"
 #include "crd/names.h"
 #include "kube/meta.h"
 #include "kube/quantity.h"
@@ -74,6 +76,18 @@ static int gpu_of_own_nodes(struct workspace_pass *p, struct err *err)
 	return apply_partition(p, err);
 }
 
+/* The owner's own number of nodes (annotation); 0: none. */
+static int wanted_nodes(const struct workspace_pass *p, struct err *err)
+{
+	const char *text = meta_annotation(p->object, ANNOTATION_NODE_COUNT);
+	int64_t n = 0;
+	if (!text)
+		return 0;
+	if (!str_to_i64(str_of(text), &n) || n < 1 || n > LIMIT_WORKSPACE_NODES)
+		return err_set(err, ERR_INVALID, "annotation %s is '%.20s'; use a number from 1 to %d", ANNOTATION_NODE_COUNT, text, LIMIT_WORKSPACE_NODES);
+	return (int)n;
+}
+
 static int node_count(struct workspace_pass *p, struct err *err)
 {
 	struct workload_plan *plan = &p->plan;
@@ -81,7 +95,7 @@ static int node_count(struct workspace_pass *p, struct err *err)
 	if (p->w.tuning || plan->runtime == RUNTIME_NATIVE)
 		return 0;
 	if (!plan->model || plan->runtime == RUNTIME_TRANSFORMERS) {
-		plan->nodes = p->w.count > 0 && p->w.count < 1000 ? (int)p->w.count : 1;
+		plan->nodes = p->w.count > 0 && p->w.count <= LIMIT_WORKSPACE_NODES ? (int)p->w.count : 1;
 		return 0;
 	}
 	/* What was decided stays until the specification changes: a better estimate must not restart a model. */
@@ -89,6 +103,11 @@ static int node_count(struct workspace_pass *p, struct err *err)
 	if (stored > 0 && !p->spec_changed) {
 		plan->nodes = (int)stored;
 		return 0;
+	}
+	int wanted = wanted_nodes(p, err);
+	if (wanted != 0) {
+		plan->nodes = wanted > 0 ? wanted : 0;
+		return wanted > 0 ? 0 : -1;
 	}
 	if (plan->gpu.gib <= 0) /* own nodes that do not tell their memory */
 		return 0;

@@ -19,6 +19,7 @@
 #define ANNOTATION_PERFORMANCE "kaito.sh/performance-mode"
 #define ANNOTATION_LOCAL_WEIGHTS "kaito.sh/use-local-weights"
 #define ANNOTATION_STREAMING "kaito.sh/model-streaming"
+#define ANNOTATION_NODE_COUNT "kaito.sh/node-count" /* ours: so many nodes, whatever the estimate says */
 #define ANNOTATION_CONFIG_HASH "kaito.sh/config-hash" /* ours: on workload pods, so that a changed ConfigMap rolls them */
 #define FINALIZER_WORKSPACE "workspace.finalizer.kaito.sh"
 #define FINALIZER_SET "inferenceset.finalizer.kaito.sh"
