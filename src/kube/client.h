@@ -1,6 +1,6 @@
 /* client.h: a Kubernetes API client for JSON objects. One client per process, shared by threads (guarded by its own mutex).
  *
- * Requests wait for the client-side rate limit (token bucket, qps and burst as client-go's), are retried on connection
+ * Requests wait for the client-side rate limit (a token bucket for each resource, as in controller-runtime), are retried on connection
  * errors and on 429/503 with Retry-After when they can be repeated safely, and carry the credentials of the kubeconfig or of the
  * pod (the token file is read again when it changes; exec plug-ins are run again when their answer expires or on 401).
  *

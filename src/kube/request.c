@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "base/map.h"
 #include "codec/json.h"
 #include "kube/managed_fields.h"
 #include "kube/status.h"
@@ -71,10 +72,36 @@ void kube_name_kind(const struct kube_resource *r, json_t *object)
 
 /* --- one try --------------------------------------------------------------------------------------------------- */
 
-static int wait_for_turn(struct kube_client *c, const atomic_bool *cancel, struct err *err)
+/* The segment at `at` and the offset after it. */
+static str segment(const char *path, size_t *at)
+{
+	const char *start = path + *at + (path[*at] == '/');
+	size_t len = strcspn(start, "/?");
+	*at = (size_t)(start - path) + len;
+	return (str){start, len};
+}
+
+/* "pods" of /api/v1/namespaces/a/pods/x, "jobs" of /apis/batch/v1/jobs; another path's first segment. */
+static str resource_of(const char *path)
+{
+	size_t at = 0;
+	str root = segment(path, &at);
+	if (!str_eqz(root, "api") && !str_eqz(root, "apis"))
+		return root;
+	if (str_eqz(root, "apis"))
+		segment(path, &at); /* group */
+	segment(path, &at);         /* version */
+	str plural = segment(path, &at);
+	if (!str_eqz(plural, "namespaces"))
+		return plural;
+	str name = segment(path, &at), inner = segment(path, &at);
+	return name.len && inner.len ? inner : plural;
+}
+
+static int wait_for_turn(struct kube_client *c, const char *path, const atomic_bool *cancel, struct err *err)
 {
 	pthread_mutex_lock(&c->mu);
-	int64_t delay = token_bucket_reserve(&c->bucket, clock_now_ms());
+	int64_t delay = token_bucket_reserve(&c->buckets[map_hash(resource_of(path)) % KUBE_BUCKETS], clock_now_ms());
 	pthread_mutex_unlock(&c->mu);
 	return delay ? retry_wait(delay, cancel, err) : 0;
 }
@@ -136,7 +163,7 @@ static int try_once(struct kube_client *c, const struct kube_request *q, struct 
 {
 	CLEANUP(kube_credential_unrefp) struct kube_credential *who = NULL;
 	CLEANUP(http_response_done) struct http_response answer = {0};
-	if (kube_credentials_get(c->credentials, t->refused, &who, err) < 0 || (!q->urgent && wait_for_turn(c, cancel_of(c, q), err) < 0))
+	if (kube_credentials_get(c->credentials, t->refused, &who, err) < 0 || (!q->urgent && wait_for_turn(c, q->path, cancel_of(c, q), err) < 0))
 		return -1;
 	int64_t pause;
 	if (send_once(c, q, who, sent, &answer, err) < 0) {

@@ -6,14 +6,15 @@
 #include "kube/token_bucket.h"
 #include <pthread.h>
 
+enum { KUBE_BUCKETS = 32 };
 struct kube_client {
 	struct kube_config config;
 	struct kube_credentials *credentials;
 	struct http_client *http;
 	struct kube_options options;
 	char *user_agent;
-	pthread_mutex_t mu;          /* guards bucket */
-	struct token_bucket bucket;
+	pthread_mutex_t mu;          /* guards buckets */
+	struct token_bucket buckets[KUBE_BUCKETS]; /* by resource, as controller-runtime's clients have a limit for each kind */
 };
 
 struct kube_request {

@@ -240,6 +240,19 @@ START_TEST(the_rate_limit_is_kept)
 }
 END_TEST
 
+START_TEST(each_resource_has_a_limit_of_its_own)
+{
+	kube_client_close(client);
+	open_client("t", 0.01, 1);
+	ck_assert_int_lt(kube_get(client, &KUBE_PODS, "a", "none", NULL, &err), 0); /* the only token of pods */
+	int64_t start = clock_now_ms();
+	ck_assert_int_lt(kube_get(client, &KUBE_JOBS, "a", "none", NULL, &err), 0);
+	ck_assert_int_lt(kube_get(client, &KUBE_NODES, NULL, "none", NULL, &err), 0);
+	ck_assert_int_lt(kube_get(client, &KUBE_NAMESPACES, NULL, "a", NULL, &err), 0);
+	ck_assert_int_lt(clock_now_ms() - start, 5000);
+}
+END_TEST
+
 START_TEST(a_stop_ends_waiting)
 {
 	kube_client_close(client);
@@ -424,6 +437,7 @@ int main(void)
 	tcase_add_test(t, a_create_with_a_generated_name_is_never_repeated);
 	tcase_add_test(t, a_json_patch_is_not_repeated_after_a_loss);
 	tcase_add_test(t, the_rate_limit_is_kept);
+	tcase_add_test(t, each_resource_has_a_limit_of_its_own);
 	tcase_add_test(t, a_stop_ends_waiting);
 	tcase_add_test(t, answers_that_are_no_objects_are_errors);
 	tcase_add_test(t, lists_come_page_by_page);
