@@ -35,7 +35,7 @@ static struct survey look(const struct inference_set_pass *p)
 	const json_t *child;
 	size_t i;
 	json_array_foreach(p->children, i, child) {
-		bool old = on_old_image(p, child), ready = inference_set_child_ready(child);
+		bool old = on_old_image(p, child), ready = inference_set_child_ready(child) && inference_set_child_rolled(p, child);
 		const char *started = meta_annotation(child, ANNOTATION_UPGRADE_START);
 		s.old += old;
 		if (marked(p, child)) {

@@ -32,6 +32,8 @@ void inference_set_child_name(const json_t *set, int slot, char out[64]);
 /* One more child than wanted, marked with the version that it is made for, unless it is there. */
 WARN_UNUSED int inference_set_child_surge(struct inference_set_pass *p, const char *version, const char *now, struct err *err);
 bool inference_set_child_ready(const json_t *child); /* WorkspaceSucceeded */
+/* The pods are those of the workload's latest change. No workload yet, or none to see: true, its Workspace's condition tells. */
+bool inference_set_child_rolled(const struct inference_set_pass *p, const json_t *child);
 
 /* --- inference_set_rollout.c */
 /* Labels of the template on every child; a changed template into the children, as many at a time as updateStrategy allows. */

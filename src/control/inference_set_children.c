@@ -19,6 +19,15 @@ bool inference_set_child_ready(const json_t *child)
 	return condition_is(json_at(child, "status", "conditions", NULL), "WorkspaceSucceeded", "True");
 }
 
+bool inference_set_child_rolled(const struct inference_set_pass *p, const json_t *child)
+{
+	struct informer *cache = p->c->caches[CACHE_STATEFULSETS];
+	CLEANUP(json_decrefp) json_t *s = cache ? informer_get(cache, meta_namespace(child), meta_name(child)) : NULL;
+	const json_t *status = json_object_get(s, "status");
+	return !s || (json_int_at(status, 0, "observedGeneration", NULL) >= meta_generation(s) &&
+		      json_int_at(status, 0, "updatedReplicas", NULL) == json_int_at(s, 1, "spec", "replicas", NULL));
+}
+
 void inference_set_child_name(const json_t *set, int slot, char out[64])
 {
 	static const char ALPHABET[] = "bcdfghjklmnpqrstvwxz2456789"; /* of generateName: no vowels, nothing that looks alike */

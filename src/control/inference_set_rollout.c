@@ -14,21 +14,11 @@
 
 enum { LOOK_AGAIN_MS = 2000 }; /* while a rollout is under way: a workload's progress wakes the Workspace, not the set */
 
-/* The pods are those of the latest change. No workload yet, or none to see, is for the Workspace's condition to tell. */
-static bool rolled(const struct inference_set_pass *p, const json_t *child)
-{
-	struct informer *cache = p->c->caches[CACHE_STATEFULSETS];
-	CLEANUP(json_decrefp) json_t *s = cache ? informer_get(cache, meta_namespace(child), meta_name(child)) : NULL;
-	const json_t *status = json_object_get(s, "status");
-	return !s || (json_int_at(status, 0, "observedGeneration", NULL) >= meta_generation(s) &&
-		      json_int_at(status, 0, "updatedReplicas", NULL) == json_int_at(s, 1, "spec", "replicas", NULL));
-}
-
 /* Down, or changed and not through with it. */
 static bool unavailable(const struct inference_set_pass *p, const json_t *child)
 {
 	const json_t *c = condition_find(json_at(child, "status", "conditions", NULL), "WorkspaceSucceeded");
-	return !inference_set_child_ready(child) || json_int_at(c, 0, "observedGeneration", NULL) < meta_generation(child) || !rolled(p, child);
+	return !inference_set_child_ready(child) || json_int_at(c, 0, "observedGeneration", NULL) < meta_generation(child) || !inference_set_child_rolled(p, child);
 }
 
 static void hash_of_child(const struct inference_set_pass *p, const json_t *child, char out[65])

@@ -15,7 +15,9 @@ enum { POLL_MS = 1000 };
 static int parse(const struct node_options *o, json_t **out, struct err *err)
 {
 	json_t *classes = NULL;
-	if (json_parse(&classes, str_of(o->node_classes_json ? o->node_classes_json : ""), "--karpenter-node-classes", err) < 0)
+	if (!o->node_classes_json || !o->node_classes_json[0])
+		return err_set(err, ERR_CONFIG, "--karpenter-node-classes is needed with --node-provisioner=karpenter: a JSON array of {name, default, spec}");
+	if (json_parse(&classes, str_of(o->node_classes_json), "--karpenter-node-classes", err) < 0)
 		return -1;
 	int defaults = 0;
 	const json_t *class;

@@ -15,7 +15,8 @@ static void workload(const char *name, const char *tag)
 	snprintf(image, sizeof image, "mcr.microsoft.com/aks/kaito/kaito-base:%s", tag);
 	json_t *s = meta_new(&KUBE_STATEFULSETS, "ns", name);
 	meta_own(s, &KUBE_WORKSPACES, fake_object(&KUBE_WORKSPACES, "ns", name));
-	json_object_set_new(s, "spec", json_pack("{s:{s:{s:[{s:s}]}}}", "template", "spec", "containers", "image", image));
+	json_object_set_new(s, "spec", json_pack("{s:i,s:{s:{s:[{s:s}]}}}", "replicas", 1, "template", "spec", "containers", "image", image));
+	json_object_set_new(s, "status", json_pack("{s:i,s:i}", "observedGeneration", 1, "updatedReplicas", 1));
 	fake_put(&KUBE_STATEFULSETS, s);
 }
 
@@ -68,6 +69,11 @@ START_TEST(in_place_is_one_at_a_time)
 	tick();
 	ck_assert(!marked("s-b")); /* one that does not come up stops the rest */
 	ready("s-a", "True");
+	json_t *rolling = json_object_get(fake_object(&KUBE_STATEFULSETS, "ns", "s-a"), "status");
+	json_object_set_new(rolling, "updatedReplicas", json_integer(0));
+	tick();
+	ck_assert(!marked("s-b")); /* what is ready is the old pod */
+	json_object_set_new(rolling, "updatedReplicas", json_integer(1));
 	tick();
 	ck_assert(marked("s-b"));
 	ck_assert_ptr_nonnull(json_at(set, "status", "autoUpgrade", "lastSuccessfulUpgradeTime", NULL));
