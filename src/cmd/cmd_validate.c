@@ -124,7 +124,7 @@ static json_t *json_lines(const struct buf *lines)
 
 static void tell_person(const struct validation *v, const struct manifest *m, const struct validate_errors *e, const json_t *plan, bool update)
 {
-	printf("%s line %ld: %s %s (%s)%s\n", v->file, m->line, json_text_at(m->object, "", "kind", NULL), meta_name(m->object),
+	printf("%s document %d, line %ld: %s %s (%s)%s\n", v->file, m->document, m->line, json_text_at(m->object, "", "kind", NULL), meta_name(m->object),
 	       json_text_at(m->object, "", "apiVersion", NULL), update ? ", an update" : "");
 	print_lines("error", &e->text, false);
 	print_lines("warning", &e->warnings, true);
