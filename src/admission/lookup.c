@@ -10,17 +10,20 @@
 #define KEPT 4
 #define KEPT_MS 2000
 #define KEPT_BYTES ((size_t)64 << 10) /* of data; larger objects are not remembered */
+#define DENIED_MS 60000 /* a right that is missing (the chart can leave out Secrets) is not asked for again and again */
+
+/* To let a rule ask for another kind: a row. */
+static const struct kube_resource *const KINDS[] = {&KUBE_CONFIGMAPS, &KUBE_SECRETS, &KUBE_PVCS, &KUBE_STORAGE_CLASSES, &KUBE_CSI_DRIVERS};
+enum { KIND_COUNT = sizeof KINDS / sizeof KINDS[0] };
 
 struct kept { json_t *object; int64_t until_ms; };
 struct lookup {
 	struct kube_client *kube;
 	pthread_mutex_t mu;
-	struct kept kept[KEPT]; /* guarded by mu; objects are immutable */
+	struct kept kept[KEPT]; /* guarded by mu, as what follows; objects are immutable */
 	size_t next;
+	int64_t denied_until_ms[KIND_COUNT];
 };
-
-/* To let a rule ask for another kind: a row. */
-static const struct kube_resource *const KINDS[] = {&KUBE_CONFIGMAPS, &KUBE_SECRETS, &KUBE_PVCS, &KUBE_STORAGE_CLASSES, &KUBE_CSI_DRIVERS};
 
 /* --- memory -------------------------------------------------------------------------------------------------- */
 
@@ -75,22 +78,43 @@ static void keep(struct lookup *l, json_t *object)
 
 /* --- questions ----------------------------------------------------------------------------------------------- */
 
-static int ask(struct lookup *l, const struct kube_resource *r, const char *namespace_, const char *name, json_t **out, struct err *err)
+static bool is_denied(struct lookup *l, size_t kind)
 {
+	pthread_mutex_lock(&l->mu);
+	bool denied = clock_now_ms() < l->denied_until_ms[kind];
+	pthread_mutex_unlock(&l->mu);
+	return denied;
+}
+
+static void remember_denied(struct lookup *l, size_t kind)
+{
+	pthread_mutex_lock(&l->mu);
+	l->denied_until_ms[kind] = clock_now_ms() + DENIED_MS;
+	pthread_mutex_unlock(&l->mu);
+}
+
+static int ask(struct lookup *l, size_t kind, const char *namespace_, const char *name, json_t **out, struct err *err)
+{
+	const struct kube_resource *r = KINDS[kind];
 	*out = recall(l, r, namespace_, name);
 	if (*out)
 		return 0;
-	if (kube_get(l->kube, r, namespace_, name, out, err) < 0)
+	if (is_denied(l, kind))
+		return err_set(err, ERR_DENIED, "%s may not be read", r->plural);
+	if (kube_get(l->kube, r, namespace_, name, out, err) < 0) {
+		if (err->kind == ERR_DENIED)
+			remember_denied(l, kind);
 		return -1;
+	}
 	keep(l, *out);
 	return 0;
 }
 
 static int get(void *context, const char *kind, const char *namespace_, const char *name, json_t **out, struct err *err)
 {
-	for (size_t i = 0; i < sizeof KINDS / sizeof KINDS[0]; i++)
+	for (size_t i = 0; i < KIND_COUNT; i++)
 		if (strcmp(KINDS[i]->kind, kind) == 0)
-			return ask(context, KINDS[i], KINDS[i]->namespaced ? namespace_ : NULL, name, out, err);
+			return ask(context, i, KINDS[i]->namespaced ? namespace_ : NULL, name, out, err);
 	return err_set(err, ERR_INTERNAL, "no lookup for objects of kind %s", kind);
 }
 

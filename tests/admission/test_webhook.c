@@ -150,6 +150,12 @@ START_TEST(what_was_found_is_remembered_and_what_was_not_is_asked_again)
 	ck_assert_uint_eq(fake_api_count(f, "GET", "configmaps/m"), 2);
 	ck_assert_int_lt(v.get(v.context, "Secret", "a", "m", &map, &err), 0); /* another kind of the same name */
 	ck_assert_int_lt(v.get(v.context, "ConfigMap", "b", "m", &map, &err), 0);
+	fake_api_fail(f, "GET", "secrets/s", 3, FAKE_ANSWER, 403, NULL);
+	for (int i = 0; i < 3; i++) {
+		ck_assert_int_lt(v.get(v.context, "Secret", "a", "s", &map, &err), 0);
+		ck_assert_int_eq(err.kind, ERR_DENIED);
+	}
+	ck_assert_uint_eq(fake_api_count(f, "GET", "secrets/s"), 1); /* a right does not come back by asking */
 	lookup_free(l);
 	kube_client_close(c);
 	fake_api_free(f);
