@@ -352,7 +352,7 @@ def check_sets_scale(cluster):
 
 
 def check_objects_of_before_the_rules_can_go(cluster):
-    """An object that was stored without rules and breaks some can still get labels and lose its finalizer."""
+    """An object that was stored without rules and breaks some can still get labels and a status, and lose its finalizer."""
     bases = load_all((HERE / "rules.yaml").read_text())[0]
     plural = "workspaces.kaito.sh"
     crd = json.loads(cluster.kubectl("get", "crd", plural, "-o", "json"))
@@ -370,8 +370,8 @@ def check_objects_of_before_the_rules_can_go(cluster):
     cluster.wait("the rules", lambda: create(cluster, merge(old, {"metadata": {"name": "new"}})) != "", 20)
     bad = []
     cluster.kubectl("delete", "workspace", "old.one", "-n", "default", "--wait=false")
-    for patch in ({"metadata": {"labels": {"a": "b"}}}, {"metadata": {"finalizers": None}}):
-        run = cluster.kubectl("patch", "workspace", "old.one", "-n", "default", "--type=merge", "-p", json.dumps(patch), check=False)
+    for flags, patch in ((), {"metadata": {"labels": {"a": "b"}}}), (("--subresource=status",), {"status": {"state": "Failed"}}), ((), {"metadata": {"finalizers": None}}):
+        run = cluster.kubectl("patch", "workspace", "old.one", "-n", "default", *flags, "--type=merge", "-p", json.dumps(patch), check=False)
         bad += [run.stderr.strip()] if run.returncode else []
     return bad
 
