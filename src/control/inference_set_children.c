@@ -138,7 +138,27 @@ static bool has_name(const json_t *list, const char *name)
 
 struct surge { const char *version, *now; }; /* marks of an extra child */
 
-/* 0: made, 1: the name is in use by something else, or by a child that is on its way out. */
+/* A list was behind: the slot's child is there. 0: it is, and counts (on its way out, too); 1: the name is somebody else's. */
+static int take_existing(struct inference_set_pass *p, const char *name, struct err *err)
+{
+	json_t *found = NULL;
+	struct err why = ERR_INIT;
+	if (kube_get(p->c->kube, &KUBE_WORKSPACES, meta_namespace(p->object), name, &found, &why) < 0) {
+		if (why.kind == ERR_NOT_FOUND)
+			return 0; /* gone meanwhile, which comes as an event */
+		*err = why;
+		return -1;
+	}
+	bool own = meta_controlled_by(found, meta_uid(p->object));
+	if (own) {
+		informer_learn(p->c->caches[CACHE_WORKSPACES], found);
+		json_array_append(meta_deleting(found) ? p->leaving : p->children, found);
+	}
+	json_decref(found);
+	return own ? 0 : 1;
+}
+
+/* 0: the child is there, 1: the name is somebody else's. */
 static int make(struct inference_set_pass *p, const char *name, const struct surge *surge, struct err *err)
 {
 	CLEANUP(json_decrefp) json_t *body = inference_set_child_new(p->object, p->spec, name);
@@ -150,7 +170,7 @@ static int make(struct inference_set_pass *p, const char *name, const struct sur
 	struct err why = ERR_INIT;
 	if (kube_create(p->c->kube, &KUBE_WORKSPACES, body, &stored, &why) < 0) {
 		if (why.kind == ERR_EXISTS)
-			return 1;
+			return take_existing(p, name, err);
 		*err = why;
 		return err_wrap(err, "create Workspace %s", name);
 	}

@@ -204,6 +204,26 @@ START_TEST(a_stale_cache_makes_no_child_twice_and_deletes_none_too_many)
 }
 END_TEST
 
+START_TEST(a_stale_list_makes_no_child_twice)
+{
+	open_with(2);
+	pass();
+	json_t *kept[2] = {json_deep_copy(child(0)), json_deep_copy(child(1))};
+	for (size_t i = 0; i < 2; i++)
+		fake_remove(&KUBE_WORKSPACES, "ns", meta_name(kept[i]));
+	fake_freeze(true); /* a new process whose cache does not know the children */
+	for (size_t i = 0; i < 2; i++)
+		fake_put(&KUBE_WORKSPACES, kept[i]);
+	fake_stale_lists("workspaces");
+	struct outcome out = {0};
+	struct err err = ERR_INIT;
+	ck_assert_msg(INFERENCE_SET_CONTROLLER.reconcile(&w.c, "ns", "s", &out, &err) == 0, "%s", err.message);
+	ck_assert_uint_eq(fake_count(&KUBE_WORKSPACES), 2);
+	ck_assert_uint_eq(count_of("WorkspaceCreated"), 2); /* those of the first process */
+	world_close(&w);
+}
+END_TEST
+
 START_TEST(a_child_that_somebody_deletes_is_replaced)
 {
 	open_with(1);
@@ -420,7 +440,7 @@ int main(void)
 {
 	CHECK_RUN("inference set", 20, children_equal_the_recorded_ones, hashes_of_children_equal_the_recorded_ones, a_new_set_gets_its_children_and_its_status,
 		  the_status_adds_up_what_the_children_reach, scaling_takes_the_least_useful_and_keeps_the_ready,
-		  a_stale_cache_makes_no_child_twice_and_deletes_none_too_many, a_child_that_somebody_deletes_is_replaced, the_node_limit_stops_growth_and_says_so,
+		  a_stale_cache_makes_no_child_twice_and_deletes_none_too_many, a_stale_list_makes_no_child_twice, a_child_that_somebody_deletes_is_replaced, the_node_limit_stops_growth_and_says_so,
 		  labels_of_the_template_reach_the_children_at_once, a_changed_configuration_is_rolled_out_one_by_one,
 		  a_rollout_waits_for_the_pods_of_the_last_change, what_a_workspace_cannot_change_replaces_it,
 		  on_delete_and_edits_by_hand_are_respected, deletion_waits_for_the_children, an_error_is_told_in_the_status,

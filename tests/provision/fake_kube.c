@@ -15,7 +15,7 @@ struct informer { struct informer_options o; json_t *frozen; struct informer *ne
 static struct {
 	json_t *objects; /* plural -> array */
 	struct buf log;
-	const char *forbidden, *absent;
+	const char *forbidden, *absent, *stale;
 	int requests, serial;
 	bool frozen;
 	struct informer *informers;
@@ -49,7 +49,7 @@ void fake_reset(void)
 	json_decref(f.objects);
 	f.objects = json_object();
 	buf_clear(&f.log);
-	f.forbidden = f.absent = NULL;
+	f.forbidden = f.absent = f.stale = NULL;
 	f.requests = f.serial = 0;
 	f.frozen = false;
 }
@@ -58,6 +58,7 @@ struct kube_client *fake_client(void) { return &f.client; }
 struct event_recorder *fake_events(void) { return &f.events; }
 void fake_forbid(const char *plural) { f.forbidden = plural; }
 void fake_no_crd(const char *plural) { f.absent = plural; }
+void fake_stale_lists(const char *plural) { f.stale = plural; }
 int fake_requests(void) { return f.requests; }
 const char *fake_log(void) { return f.log.data ? f.log.data : ""; }
 void fake_log_clear(void) { buf_clear(&f.log); }
@@ -147,6 +148,8 @@ int kube_list_array(struct kube_client *c, const struct kube_resource *r, const 
 	if (absent(r, err))
 		return -1;
 	*out = json_array();
+	if (f.stale && strcmp(f.stale, r->plural) == 0)
+		return 0;
 	const json_t *o;
 	size_t i;
 	json_array_foreach(rows(r), i, o)

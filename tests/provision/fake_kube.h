@@ -15,6 +15,7 @@ struct event_recorder *fake_events(void);
 void fake_freeze(bool frozen);               /* false: caches are fresh again */
 void fake_forbid(const char *plural);        /* creations of that resource are denied; NULL: allowed again */
 void fake_no_crd(const char *plural);        /* the resource does not exist; NULL: it does */
+void fake_stale_lists(const char *plural);   /* lists of that resource are empty; NULL: they tell the truth */
 int fake_requests(void);                     /* reads and writes so far */
 const char *fake_log(void);                  /* writes since the last fake_log_clear; "event TYPE REASON NAME: message" for events */
 void fake_log_clear(void);
