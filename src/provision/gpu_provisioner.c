@@ -1,7 +1,7 @@
 /* gpu_provisioner.c: one claim per node, fulfilled by Azure's gpu-provisioner, by Karpenter or by `kaito provisioner`.
  *
  * Own nodes count where the pods can land on them: the pods are tied to kaito.sh/workspace and kaito.sh/workspacenamespace, so a node
- * that its administrator labelled so saves a claim, and any other does not. Surplus claims stay until the Workspace goes. */
+ * that its administrator labelled so, without a taint of its own, saves a claim, and any other does not. Surplus claims stay until the Workspace goes. */
 #include "base/mem.h"
 #include "provision/claims.h"
 #include "provision/gpu_plugin.h"
@@ -30,7 +30,7 @@ static int own_nodes(const json_t *usable)
 	const json_t *node;
 	size_t i;
 	json_array_foreach(usable, i, node)
-		own += node_own(node);
+		own += node_own(node) && node_takes_pods(node);
 	return own;
 }
 

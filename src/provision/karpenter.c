@@ -104,7 +104,7 @@ static void survey_nodes(const struct node_context *c, const struct node_request
 	const json_t *node;
 	size_t i;
 	json_array_foreach(s->nodes, i, node)
-		s->own += node_own(node) && identity_owns(&IDENTITY_POOL, r, node);
+		s->own += node_own(node) && node_takes_pods(node) && identity_owns(&IDENTITY_POOL, r, node);
 }
 
 static void survey_claims(const struct node_context *c, const struct node_request *r, const char *key, struct survey *s)

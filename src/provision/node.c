@@ -44,12 +44,15 @@ bool node_transform(json_t *node)
 {
 	const json_t *status = json_object_get(node, "status");
 	json_t *meta = pick(json_object_get(node, "metadata"), (const char *const[]){"name", "uid", "resourceVersion", "labels", "deletionTimestamp", NULL});
-	json_t *kept = json_object();
+	json_t *kept = json_object(), *taints = json_incref(json_at(node, "spec", "taints", NULL));
 	json_object_set_new(kept, "capacity", pick(json_object_get(status, "capacity"), (const char *const[]){"nvidia.com/gpu", "cpu", "memory", NULL}));
 	json_object_set_new(kept, "conditions", pick_conditions(json_object_get(status, "conditions")));
 	json_object_clear(node);
 	json_object_set_new(node, "metadata", meta);
 	json_object_set_new(node, "status", kept);
+	if (json_array_size(taints) > 0)
+		json_object_set_new(node, "spec", json_pack("{s:O}", "taints", taints));
+	json_decref(taints);
 	return true;
 }
 
@@ -72,6 +75,33 @@ int64_t node_gpus(const json_t *node)
 {
 	int64_t n;
 	return str_to_i64(str_of(json_text_at(node, "", "status", "capacity", "nvidia.com/gpu", NULL)), &n) && n > 0 ? n : 0;
+}
+
+/* Taints that the pods of every runtime tolerate. To add one: a row. */
+static const struct { const char *key, *value; } TOLERATED[] = {
+	{"nvidia.com/gpu", NULL}, {"sku", "gpu"}, {"kubernetes.azure.com/scalesetpriority", "spot"},
+};
+
+/* Kubernetes' own taints come and go with a node's state; node_ready tells of those that matter. */
+static bool tolerated(const json_t *taint)
+{
+	const char *key = json_text_at(taint, "", "key", NULL), *value = json_text_at(taint, "", "value", NULL);
+	if (strcmp(json_text_at(taint, "", "effect", NULL), "PreferNoSchedule") == 0 || strncmp(key, "node.kubernetes.io/", 19) == 0)
+		return true;
+	for (size_t i = 0; i < sizeof TOLERATED / sizeof TOLERATED[0]; i++)
+		if (strcmp(TOLERATED[i].key, key) == 0 && (!TOLERATED[i].value || strcmp(TOLERATED[i].value, value) == 0))
+			return strcmp(json_text_at(taint, "", "effect", NULL), "NoExecute") != 0;
+	return false;
+}
+
+bool node_takes_pods(const json_t *node)
+{
+	const json_t *taint;
+	size_t i;
+	json_array_foreach(json_at(node, "spec", "taints", NULL), i, taint)
+		if (!tolerated(taint))
+			return false;
+	return true;
 }
 
 static bool matches(const json_t *node, const json_t *match_labels)

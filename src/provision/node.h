@@ -6,6 +6,8 @@
 bool node_ready(const json_t *node);
 /* Not made by a provisioner: it carries neither a pool's nor a v1alpha5 provisioner's label. */
 bool node_own(const json_t *node);
+/* No taint keeps the pods of a preset away. A cordon does not count: it comes and goes, and pods that run stay. */
+bool node_takes_pods(const json_t *node);
 int64_t node_gpus(const json_t *node); /* capacity that a GPU device plug-in has announced */
 /* Ready nodes of `candidates` whose labels match the request and, where `pair` is given, carry its identity; new array in the same order.
  * instance type "" matches any; spelling of case does not matter (admission accepts any case). */

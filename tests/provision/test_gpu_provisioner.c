@@ -220,6 +220,13 @@ START_TEST(own_nodes_save_a_claim_only_where_pods_can_land)
 	ck_assert_uint_eq(fake_count(&KUBE_NODE_CLAIMS), 0);
 	ck_assert(report.ready && report.claims.true_);
 	ck_assert_str_eq(fake_log(), ""); /* an own node's labels are its owner's */
+	json_t *taints = json_pack("[{s:s,s:s,s:s},{s:s,s:s}]", "key", "sku", "value", "gpu", "effect", "NoSchedule", "key", "nvidia.com/gpu", "effect", "NoSchedule");
+	json_object_set_new(unlabelled, "spec", json_pack("{s:o}", "taints", taints));
+	ensure_ok(&s, &report);
+	ck_assert_uint_eq(fake_count(&KUBE_NODE_CLAIMS), 0); /* the pods tolerate these */
+	json_array_append_new(taints, json_pack("{s:s,s:s,s:s}", "key", "team", "value", "other", "effect", "NoSchedule"));
+	ensure_ok(&s, &report);
+	ck_assert_uint_eq(fake_count(&KUBE_NODE_CLAIMS), 1);
 	teardown();
 }
 END_TEST

@@ -183,7 +183,7 @@ END_TEST
 
 START_TEST(the_node_cache_forgets_heartbeats)
 {
-	const char *const TEXT = "{\"metadata\":{\"name\":\"n\",\"labels\":{\"a\":\"b\"},\"annotations\":{\"x\":\"y\"}},\"spec\":{\"podCIDR\":\"10.0.0.0/24\"},"
+	const char *const TEXT = "{\"metadata\":{\"name\":\"n\",\"labels\":{\"a\":\"b\"},\"annotations\":{\"x\":\"y\"}},\"spec\":{\"podCIDR\":\"10.0.0.0/24\",\"taints\":[]},"
 				 "\"status\":{\"images\":[1,2,3],\"capacity\":{\"nvidia.com/gpu\":\"4\",\"pods\":\"110\"},\"conditions\":["
 				 "{\"type\":\"Ready\",\"status\":\"True\",\"lastHeartbeatTime\":\"t\"},{\"type\":\"KernelDeadlock\",\"status\":\"False\"},"
 				 "{\"type\":\"DiskPressure\",\"status\":\"True\"},{\"type\":\"PIDPressure\",\"status\":\"True\"}]}}";
