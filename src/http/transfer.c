@@ -345,7 +345,7 @@ static int perform(struct state *s, CURL *h)
 	curl_slist_free_all(headers);
 	curl_slist_free_all(connect);
 	s->x->response->reconnected = answered && curl_easy_getinfo(h, CURLINFO_NUM_CONNECTS, &connects) == CURLE_OK && connects > 0;
-	s->x->response->private_peer = peer_is_private(h);
+	s->x->response->private_peer = s->x->reach != ADDRESS_REACH_ANY && peer_is_private(h);
 	curl_easy_setopt(h, CURLOPT_ERRORBUFFER, NULL);
 	return code == CURLE_OK ? 0 : failed(s, code, detail);
 }
@@ -355,6 +355,8 @@ int transfer_run(const struct transfer *x, CURL *handle, struct transfer_result 
 	CLEANUP(mem_freep) char *scheme = NULL;
 	CLEANUP(mem_freep) char *host = NULL;
 	struct state s = {.x = x, .result = result, .err = err};
+	if (x->reach == ADDRESS_REACH_ANY) /* nothing to judge; libcurl refuses what is no URL */
+		return perform(&s, handle);
 	if (!http_url_parts(x->url, &scheme, &host) || !host)
 		return err_set(err, ERR_INVALID, "not a URL that can be fetched: %.80s", strpbrk(x->url, "@?") ? "(not shown: it may hold a password)" : x->url);
 	s.scheme = scheme;
