@@ -136,7 +136,7 @@ class Cluster:
             rules.append(dict(subject, level="RequestResponse", verbs=changes))
             rules.append(dict(subject, level="Metadata"))
         rules.append({"level": "None"})
-        return {"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "omitStages": ["RequestReceived", "ResponseStarted"],
+        return {"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "omitStages": ["RequestReceived"],
                 "omitManagedFields": True, "rules": rules}
 
     def kubeconfig_text(self, token, server=None):
