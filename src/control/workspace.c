@@ -52,19 +52,6 @@ int workspace_create(struct workspace_pass *p, const struct kube_resource *r, en
 	return err_set(err, why.kind, "create %s %s: %s", r->kind, meta_name(object), why.message);
 }
 
-json_t *workspace_pods(struct workspace_pass *p)
-{
-	CLEANUP(mem_freep) char *key = mem_printf("%s/%s", p->w.namespace_, p->w.name);
-	CLEANUP(json_decrefp) json_t *all = informer_find(p->c->caches[CACHE_PODS], key);
-	json_t *live = json_array();
-	size_t i;
-	json_t *pod;
-	json_array_foreach(all, i, pod)
-		if (!meta_deleting(pod))
-			json_array_append(live, pod);
-	return live;
-}
-
 void workspace_wrote(struct workspace_pass *p, const json_t *stored)
 {
 	own_writes_note(&own_writes, stored);

@@ -99,10 +99,13 @@ static int update_statefulset(struct workspace_pass *p, const json_t *current, s
 	return 0;
 }
 
+/* All replicas answer, of the revision that was asked for: while an update rolls, the old pod is ready too. */
 static bool statefulset_ready(const json_t *s)
 {
 	int64_t wanted = json_int_at(s, 1, "spec", "replicas", NULL);
-	return json_int_at(s, 0, "status", "observedGeneration", NULL) >= meta_generation(s) && json_int_at(s, 0, "status", "readyReplicas", NULL) == wanted;
+	const char *updated = json_text_at(s, "", "status", "updateRevision", NULL), *current = json_text_at(s, updated, "status", "currentRevision", NULL);
+	return json_int_at(s, 0, "status", "observedGeneration", NULL) >= meta_generation(s) && json_int_at(s, 0, "status", "readyReplicas", NULL) == wanted &&
+	       strcmp(updated, current) == 0;
 }
 
 static bool has_benchmark(const json_t *s)
@@ -154,9 +157,6 @@ int workspace_inference_step(struct workspace_pass *p, struct err *err)
 		read_benchmark(p);
 	if (p->found.workload_ready)
 		return 0;
-	CLEANUP(json_decrefp) json_t *pods = workspace_pods(p);
-	struct failure f;
-	if (failure_of_pods(pods, &f))
-		p->found.failure = f;
+	workspace_find_failure(p);
 	return 0;
 }

@@ -1,35 +1,15 @@
 /* workspace_nodes.c: what a Workspace will run on: the model, the GPUs of one node, the number of nodes, and asking for them. */
 #include "control/workspace_pass.h"
 
+#include "control/node_gpu.h"
 #include "base/limits.h"
 #include "base/str.h"
 #include "crd/names.h"
 #include "kube/meta.h"
-#include "kube/quantity.h"
 #include <stdio.h>
 #include <string.h>
 
 static const int64_t HUB_DEADLINE_MS = 10000;
-
-/* GPUs by what GPU feature discovery (or the device plug-in alone) says about a node. */
-static bool gpu_of_node(const json_t *node, struct gpu_config *out)
-{
-	const json_t *labels = json_at(node, "metadata", "labels", NULL);
-	double count = 0, mib = 0;
-	struct err ignored = ERR_INIT;
-	const char *gpus = json_text_at(labels, json_text_at(node, "0", "status", "capacity", "nvidia.com/gpu", NULL), "nvidia.com/gpu.count", NULL);
-	if (quantity_parse(gpus, &count, &ignored) < 0 || count < 1)
-		return false;
-	if (quantity_parse(json_text_at(labels, "0", "nvidia.com/gpu.memory", NULL), &mib, &ignored) < 0)
-		mib = 0;
-	double major = 8, minor = 0;
-	if (quantity_parse(json_text_at(labels, "8", "nvidia.com/cuda.compute.major", NULL), &major, &ignored) < 0 ||
-	    quantity_parse(json_text_at(labels, "0", "nvidia.com/cuda.compute.minor", NULL), &minor, &ignored) < 0)
-		major = 8;
-	*out = (struct gpu_config){.gpus = (int)count, .gib = mib / 1024 * count, .model = json_text_at(labels, "", "nvidia.com/gpu.product", NULL),
-				   .compute_capability = (int)(major * 10 + minor)};
-	return true;
-}
 
 static int gpu_of_sku(struct workspace_pass *p, struct err *err)
 {
@@ -71,7 +51,7 @@ static int gpu_of_own_nodes(struct workspace_pass *p, struct err *err)
 		p->requeue_ms = p->found.report.requeue_ms;
 		return 1;
 	}
-	if (!gpu_of_node(p->found.report.first_node, &p->plan.gpu))
+	if (!node_gpu(p->found.report.first_node, &p->plan.gpu))
 		p->plan.gpu = (struct gpu_config){0}; /* a machine without GPUs: the native runtime's */
 	return apply_partition(p, err);
 }

@@ -61,5 +61,5 @@ void workspace_request(struct workspace_pass *p);                               
 WARN_UNUSED int workspace_create(struct workspace_pass *p, const struct kube_resource *r, enum cache cache, const json_t *object, struct err *err);
 /* The answer to a write of the Workspace itself: into the cache, and remembered as our own. */
 void workspace_wrote(struct workspace_pass *p, const json_t *stored);
-/* The pods of the Workspace that are not being deleted, new array. */
-json_t *workspace_pods(struct workspace_pass *p);
+/* Looks through the Workspace's pods for what keeps them from being ready -> p->found.failure. */
+void workspace_find_failure(struct workspace_pass *p);

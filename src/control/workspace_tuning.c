@@ -133,10 +133,7 @@ static int job_step(struct workspace_pass *p, struct err *err)
 	read_job(&p->found, job);
 	if (p->found.job_succeeded)
 		return 0;
-	CLEANUP(json_decrefp) json_t *pods = workspace_pods(p);
-	struct failure f;
-	if (failure_of_pods(pods, &f))
-		p->found.failure = f;
+	workspace_find_failure(p);
 	return 0;
 }
 
@@ -181,10 +178,7 @@ static int serve_step(struct workspace_pass *p, struct err *err)
 				  json_int_at(current, 0, "status", "observedGeneration", NULL) >= meta_generation(current);
 	if (p->found.workload_ready)
 		return 0;
-	CLEANUP(json_decrefp) json_t *pods = workspace_pods(p);
-	struct failure f;
-	if (failure_of_pods(pods, &f))
-		p->found.failure = f;
+	workspace_find_failure(p);
 	return 0;
 }
 
