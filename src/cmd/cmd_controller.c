@@ -145,6 +145,7 @@ int cmd_controller(int argc, char **argv, struct err *err)
 		{"image-curl", "IMAGE", FLAG_STRING, &c->image_curl, "downloads tuning data", false, 0, 0},
 		{"image-routing-sidecar", "IMAGE", FLAG_STRING, &c->image_routing_sidecar, "routes to decode pods", false, 0, 0},
 		{"hub-url", "URL", FLAG_STRING, &c->hub_url, "model hub, or a mirror of it", false, 0, 0},
+		{"hub-cache", "DIR", FLAG_STRING, &o.hub_cache, "keeps what the hub said about models outside the catalogue over restarts (none)", false, 0, 0},
 		{"default-model-mirror-storage-class", "NAME", FLAG_STRING, &c->mirror_storage_class, "accepted; model mirrors are not built yet", false, 0, 0},
 		{"default-streaming-service-account", "NAME", FLAG_STRING, &c->streaming_service_account, "accepted; model streaming is not built yet", false, 0, 0},
 		{"model-mirror-download-cpu", "N", FLAG_STRING, &c->mirror_cpu, "accepted; model mirrors are not built yet", false, 0, 0},
