@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "http/direct.h"
 #include "http/transfer.h"
 #include <curl/curl.h>
 #include <pthread.h>
@@ -21,6 +22,7 @@ struct http_client {
 	pthread_mutex_t mu;          /* guards idle */
 	struct idle idle[IDLE_HANDLES]; /* each keeps its connections; the last used is used next, so the first is the longest idle */
 	size_t idle_count;
+	struct direct_pool direct;
 };
 
 static void start_library(void) { curl_global_init(CURL_GLOBAL_DEFAULT); }
@@ -55,6 +57,7 @@ struct http_client *http_client_new(const struct http_options *options)
 	o->user_agent = o->user_agent ? o->user_agent : "kaito";
 	o->buffer_bytes = o->buffer_bytes ? o->buffer_bytes : 262144;
 	pthread_mutex_init(&c->mu, NULL);
+	direct_pool_init(&c->direct);
 	return c;
 }
 
@@ -64,6 +67,7 @@ void http_client_free(struct http_client *c)
 		return;
 	for (size_t i = 0; i < c->idle_count; i++)
 		curl_easy_cleanup(c->idle[i].handle);
+	direct_pool_done(&c->direct);
 	pthread_mutex_destroy(&c->mu);
 	free(c->ca_file);
 	free(c);
@@ -220,12 +224,15 @@ static int send_with(struct http_client *c, CURL *handle, const struct http_requ
 
 int http_client_send(struct http_client *c, const struct http_request *request, struct http_response *out, struct err *err)
 {
-	CURL *handle = take_handle(c);
-	if (!handle)
-		return err_set(err, ERR_NO_MEMORY, "cannot create an HTTP handle");
 	struct err local = ERR_INIT;
-	int rc = send_with(c, handle, request, out, err ? err : &local);
-	give_handle(c, handle);
+	err = err ? err : &local;
+	bool direct = direct_can(&c->options, request);
+	CURL *handle = direct ? NULL : take_handle(c);
+	if (!direct && !handle)
+		return err_set(err, ERR_NO_MEMORY, "cannot create an HTTP handle");
+	int rc = direct ? direct_send(&c->direct, &c->options, request, out, err) : send_with(c, handle, request, out, err);
+	if (handle)
+		give_handle(c, handle);
 	if (rc < 0)
 		http_response_done(out);
 	return rc;

@@ -21,6 +21,7 @@ struct http_options { /* zero: the default in parentheses */
 	const char *proxy;           /* (the environment's); "" for none; borrowed for the client's life */
 	const char *user_agent;      /* ("kaito"); borrowed for the client's life */
 	size_t buffer_bytes;         /* of a transfer under way, in each direction (256 KiB; at least 16 KiB) */
+	bool direct;                 /* small requests that are sent once, over http1 (direct.h): half the cost */
 	bool http1;                  /* no HTTP/2: one request at a time on a connection, with less memory */
 	const atomic_bool *cancel;   /* borrowed for the client's life */
 };

@@ -56,7 +56,7 @@ static int stop(struct state *s)
 	return -1;
 }
 
-static void put_header(struct http_response *r, str line)
+void transfer_put_header(struct http_response *r, str line)
 {
 	size_t colon = str_find(line, ':', 0);
 	if (colon == line.len)
@@ -91,7 +91,7 @@ static size_t on_header(char *data, size_t size, size_t n, void *context)
 			(void)str_to_i64(str_sub(line, space + 1, space + 4), &status);
 		r->status = (int)status;
 	} else {
-		put_header(r, line);
+		transfer_put_header(r, line);
 	}
 	return line.len;
 }
@@ -363,4 +363,20 @@ int transfer_run(const struct transfer *x, CURL *handle, struct transfer_result 
 	if (check_literal(x, host, &s) < 0)
 		return failed(&s, CURLE_OK, "");
 	return perform(&s, handle);
+}
+
+int transfer_connect(const struct transfer *x, CURL *handle, struct transfer_result *result, struct err *err)
+{
+	char detail[CURL_ERROR_SIZE] = "";
+	struct state s = {.x = x, .result = result, .err = err};
+	set_options(handle, x, &s, detail);
+	struct curl_slist *headers = NULL, *connect = rename_server(handle, x, &headers);
+	curl_easy_setopt(handle, CURLOPT_CONNECT_ONLY, 1L);
+	curl_easy_setopt(handle, CURLOPT_HTTPPROXYTUNNEL, 1L);
+	CURLcode code = curl_easy_perform(handle);
+	curl_slist_free_all(headers);
+	curl_slist_free_all(connect);
+	curl_easy_setopt(handle, CURLOPT_NOPROGRESS, 1L);
+	curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, NULL);
+	return code == CURLE_OK ? 0 : failed(&s, code, detail);
 }

@@ -17,3 +17,7 @@ struct transfer_result { bool retryable, delivered; };
 /* 0 with response->status set, or -1; *result says in both cases whether the sink got bytes, and after -1 whether
  * another try may help. */
 WARN_UNUSED int transfer_run(const struct transfer *x, CURL *handle, struct transfer_result *result, struct err *err);
+/* Connects for x (TLS and proxies included) and leaves the connection to curl_easy_send and curl_easy_recv. */
+WARN_UNUSED int transfer_connect(const struct transfer *x, CURL *handle, struct transfer_result *result, struct err *err);
+/* A line of an answer's head, "Name: value". */
+void transfer_put_header(struct http_response *r, str line);

@@ -37,7 +37,7 @@ int kube_client_open(struct kube_client **out, const struct kube_options *option
 		token_bucket_init(&c->buckets[i], options->qps > 0 ? options->qps : 30, options->burst > 0 ? options->burst : 50, clock_now_ms());
 	c->http = http_client_new(&(struct http_options){
 		.reach = ADDRESS_REACH_ANY, .connect_ms = 10000, .cancel = options->cancel, .proxy = proxy_of(&c->config),
-		.user_agent = c->user_agent, .buffer_bytes = 16384, .http1 = true,
+		.user_agent = c->user_agent, .buffer_bytes = 16384, .http1 = true, .direct = true,
 	});
 	*out = c;
 	return 0;

@@ -264,6 +264,28 @@ START_TEST(a_stop_ends_waiting)
 }
 END_TEST
 
+static void *stop_when_asked(void *unused)
+{
+	(void)unused;
+	while (fake_api_count(api, "GET", "/pods/slow") == 0)
+		clock_sleep_ms(1);
+	atomic_store(&cancel, true);
+	return NULL;
+}
+
+START_TEST(a_stop_ends_a_request_that_is_not_answered)
+{
+	pthread_t thread;
+	fake_api_fail(api, "GET", "/pods/slow", 1, FAKE_HANG, 0, NULL);
+	pthread_create(&thread, NULL, stop_when_asked, NULL);
+	int64_t start = clock_now_ms();
+	ck_assert_int_lt(kube_get(client, &KUBE_PODS, "a", "slow", NULL, &err), 0);
+	ck_assert_int_eq(err.kind, ERR_CANCELLED);
+	ck_assert_int_lt(clock_now_ms() - start, 20000);
+	pthread_join(thread, NULL);
+}
+END_TEST
+
 START_TEST(answers_that_are_no_objects_are_errors)
 {
 	struct buf text = {0};
@@ -439,6 +461,7 @@ int main(void)
 	tcase_add_test(t, the_rate_limit_is_kept);
 	tcase_add_test(t, each_resource_has_a_limit_of_its_own);
 	tcase_add_test(t, a_stop_ends_waiting);
+	tcase_add_test(t, a_stop_ends_a_request_that_is_not_answered);
 	tcase_add_test(t, answers_that_are_no_objects_are_errors);
 	tcase_add_test(t, lists_come_page_by_page);
 	tcase_add_test(t, a_list_starts_again_when_its_token_expires_or_a_page_breaks);
