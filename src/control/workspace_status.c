@@ -6,6 +6,7 @@
 #include "control/workspace_pass.h"
 
 #include "base/clock.h"
+#include "base/mem.h"
 #include "kube/condition.h"
 #include "kube/meta.h"
 #include <stdio.h>
@@ -23,12 +24,9 @@ struct draft { /* the conditions being built */
 /* An error of this pass is told in every condition that does not hold. */
 static void put(struct draft *d, const char *type, bool holds, const char *reason, const char *message)
 {
-	char text[TEXT_MAX];
 	const struct err *e = &d->p->error;
-	if (!holds && e->kind != ERR_NONE && !strstr(message, e->message))
-		snprintf(text, sizeof text, "%s (last reconcile error: %s)", message, e->message);
-	else
-		snprintf(text, sizeof text, "%s", message);
+	bool told = holds || e->kind == ERR_NONE || strstr(message, e->message);
+	CLEANUP(mem_freep) char *text = told ? mem_strdup(message) : mem_printf("%s (last reconcile error: %s)", message, e->message);
 	struct condition c = {type, holds ? "True" : "False", reason, text};
 	condition_set(d->conditions, &c, d->p->w.generation, d->now);
 }
