@@ -33,8 +33,8 @@ int kube_client_open(struct kube_client **out, const struct kube_options *option
 	c->user_agent = mem_strdup(options->user_agent ? options->user_agent : "kaito");
 	c->credentials = kube_credentials_new(&c->config, options->cancel);
 	pthread_mutex_init(&c->mu, NULL);
-	for (size_t i = 0; i < KUBE_BUCKETS; i++)
-		token_bucket_init(&c->buckets[i], options->qps > 0 ? options->qps : 30, options->burst > 0 ? options->burst : 50, clock_now_ms());
+	c->options.qps = options->qps > 0 ? options->qps : 30;
+	c->options.burst = options->burst > 0 ? options->burst : 50;
 	c->http = http_client_new(&(struct http_options){
 		.reach = ADDRESS_REACH_ANY, .connect_ms = 10000, .cancel = options->cancel, .proxy = proxy_of(&c->config),
 		.user_agent = c->user_agent, .buffer_bytes = 16384, .http1 = true, .direct = true,

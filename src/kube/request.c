@@ -6,7 +6,6 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
-#include "base/map.h"
 #include "codec/json.h"
 #include "kube/managed_fields.h"
 #include "kube/status.h"
@@ -98,10 +97,27 @@ static str resource_of(const char *path)
 	return name.len && inner.len ? inner : plural;
 }
 
+/* The lock is held. */
+static struct token_bucket *bucket_of(struct kube_client *c, str resource, int64_t now)
+{
+	size_t i = 0, len = resource.len < sizeof c->buckets[0].resource ? resource.len : sizeof c->buckets[0].resource - 1;
+	resource.len = len;
+	while (i < c->n_buckets && !str_eqz(resource, c->buckets[i].resource))
+		i++;
+	if (i == KUBE_BUCKETS)
+		return &c->buckets[KUBE_BUCKETS - 1].tokens;
+	if (i == c->n_buckets) {
+		memcpy(c->buckets[i].resource, resource.data, len);
+		token_bucket_init(&c->buckets[i].tokens, c->options.qps, c->options.burst, now);
+		c->n_buckets++;
+	}
+	return &c->buckets[i].tokens;
+}
+
 static int wait_for_turn(struct kube_client *c, const char *path, const atomic_bool *cancel, struct err *err)
 {
 	pthread_mutex_lock(&c->mu);
-	int64_t delay = token_bucket_reserve(&c->buckets[map_hash(resource_of(path)) % KUBE_BUCKETS], clock_now_ms());
+	int64_t now = clock_now_ms(), delay = token_bucket_reserve(bucket_of(c, resource_of(path), now), now);
 	pthread_mutex_unlock(&c->mu);
 	return delay ? retry_wait(delay, cancel, err) : 0;
 }

@@ -7,14 +7,17 @@
 #include <pthread.h>
 
 enum { KUBE_BUCKETS = 32 };
+struct kube_bucket { char resource[48]; struct token_bucket tokens; };
 struct kube_client {
 	struct kube_config config;
 	struct kube_credentials *credentials;
 	struct http_client *http;
 	struct kube_options options;
 	char *user_agent;
-	pthread_mutex_t mu;          /* guards buckets */
-	struct token_bucket buckets[KUBE_BUCKETS]; /* by resource, as controller-runtime's clients have a limit for each kind */
+	pthread_mutex_t mu;          /* guards the buckets */
+	size_t n_buckets;
+	/* By resource, in order of first use, as controller-runtime's clients have a limit for each kind; past 32 the last one is shared. */
+	struct kube_bucket buckets[KUBE_BUCKETS];
 };
 
 struct kube_request {
