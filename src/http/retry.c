@@ -47,7 +47,7 @@ int retry_wait(int64_t delay_ms, const atomic_bool *cancel, struct err *err)
 	for (int64_t left = delay_ms; left > 0; left = end - clock_now_ms()) {
 		if (cancel && atomic_load(cancel))
 			return err_set(err, ERR_CANCELLED, "stopped while waiting for the next try");
-		clock_sleep_ms(left > 50 ? 50 : left);
+		clock_sleep_ms(left > 200 ? 200 : left);
 	}
 	return 0;
 }
