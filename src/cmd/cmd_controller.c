@@ -97,7 +97,7 @@ static void tune_allocator(void)
 {
 	mallopt(M_ARENA_MAX, 1);
 	mallopt(M_MXFAST, 0); /* every large request would merge all fast chunks, which the next small ones split again */
-	mallopt(M_TRIM_THRESHOLD, 1 << 20);
+	mallopt(M_TRIM_THRESHOLD, 512 << 10);
 	mallopt(M_MMAP_THRESHOLD, 128 << 10);
 }
 

@@ -48,6 +48,15 @@ static bool keep_owned(json_t *object)
 	return is_workspaces(object);
 }
 
+/* A Job is made once and then only asked how it is; its pod template, scripts and all, is most of it. */
+static bool keep_job(json_t *object)
+{
+	if (!is_workspaces(object))
+		return false;
+	keep_only(object, (const char *const[]){"apiVersion", "kind", "metadata", "status", NULL});
+	return true;
+}
+
 static bool keep_service(json_t *object)
 {
 	if (!is_workspaces(object))
@@ -116,7 +125,7 @@ static const struct {
 	[CACHE_NODE_POOLS] = {&KUBE_NODE_POOLS, "karpenter.kaito.sh/managed-by=kaito", keep_own_kind, NULL},
 	[CACHE_SERVICES] = {&KUBE_SERVICES, NULL, keep_service, index_by_owner, true},
 	[CACHE_STATEFULSETS] = {&KUBE_STATEFULSETS, NULL, keep_owned, index_by_owner, true},
-	[CACHE_JOBS] = {&KUBE_JOBS, LABEL_WORKSPACE, keep_owned, index_by_owner, true},
+	[CACHE_JOBS] = {&KUBE_JOBS, LABEL_WORKSPACE, keep_job, index_by_owner, true},
 	[CACHE_PODS] = {&KUBE_PODS, LABEL_WORKSPACE, keep_pod, index_pod},
 };
 
