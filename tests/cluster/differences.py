@@ -32,7 +32,7 @@ def main():
     if BEGIN in text:
         new = text[:text.index(BEGIN)] + made + text[text.index(END) + len(END):]
     else:
-        new = text.rstrip("\n") + "\n\n# Recorded objects of the controller\n\n" + made + "\n"
+        new = text.rstrip("\n") + "\n\n### Objects that differ from the recorded ones\n\n" + made + "\n"
     if sys.argv[1:] == ["--write"]:
         FILE.write_text(new, encoding="utf-8")
     elif new != text:
