@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/str.h"
+#include "codec/json_pool.h"
 #include "control/manager.h"
 #include <malloc.h>
 #include <signal.h>
@@ -168,6 +169,7 @@ int cmd_controller(int argc, char **argv, struct err *err)
 	}
 	if (check_words(&o, &w, err) < 0 || setup_log(&w, err) < 0)
 		return -1;
+	json_pool_use();
 	tune_allocator();
 	catch_signals();
 	return manager_run(&o, &stop, err);
