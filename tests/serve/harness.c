@@ -45,7 +45,7 @@ struct answer harness_ask(const struct harness *h, const char *method, const cha
 	return harness_ask_with(h, method, path, NULL, body);
 }
 
-void answer_done(struct answer *a)
+void harness_answer_done(struct answer *a)
 {
 	free(a->head);
 	free(a->text);

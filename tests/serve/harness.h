@@ -13,7 +13,7 @@ void harness_stop(struct harness *h);
 struct answer { int status; char *head; json_t *json; char *text; }; /* json NULL when the body is none */
 struct answer harness_ask(const struct harness *h, const char *method, const char *path, const char *body);
 struct answer harness_ask_with(const struct harness *h, const char *method, const char *path, const char *extra, const char *body);
-void answer_done(struct answer *a);
+void harness_answer_done(struct answer *a);
 
 /* "choices.0.message.content" in a value; NULL when absent. */
 const json_t *json_at(const json_t *value, const char *path);

@@ -22,7 +22,7 @@ static int status_with(const char *method, const char *path, const char *extra)
 {
 	struct answer a = harness_ask_with(&h, method, path, extra, strcmp(method, "POST") == 0 ? "{\"prompt\":\"a\"}" : NULL);
 	int status = a.status;
-	answer_done(&a);
+	harness_answer_done(&a);
 	return status;
 }
 
@@ -44,7 +44,7 @@ START_TEST(api_keys_are_asked_where_they_protect_something)
 	struct answer a = harness_ask(&h, "POST", "/v1/chat/completions", "{}");
 	CHECK_TEXT(a.json, "error.code", "invalid_api_key");
 	ck_assert_ptr_nonnull(strcasestr(a.head, "WWW-Authenticate: Bearer"));
-	answer_done(&a);
+	harness_answer_done(&a);
 	harness_stop(&h);
 	unlink(path);
 }
@@ -113,12 +113,12 @@ START_TEST(a_full_queue_answers_upstreams_429)
 	CHECK_TEXT(a.json, "error.type", "requests");
 	CHECK_TEXT(a.json, "error.code", "rate_limit_exceeded");
 	ck_assert(json_is_null(json_at(a.json, "error.param")));
-	answer_done(&a);
+	harness_answer_done(&a);
 	ck_assert_int_eq(status_with("GET", "/health", NULL), 200);
 	a = harness_ask(&h, "GET", "/metrics", NULL);
 	ck_assert_ptr_nonnull(strstr(a.text, "kaito_ratelimit_rejected_total{engine=\"0\",model_name=\"fake\"} 1.0\n"));
 	ck_assert_ptr_nonnull(strstr(a.text, "vllm:num_requests_waiting{engine=\"0\",model_name=\"fake\"} 3.0\n"));
-	answer_done(&a);
+	harness_answer_done(&a);
 	fake_release(h.engine);
 	for (int i = 0; i < 5; i++)
 		ck_assert(finishes(fds[i], "[HOLD]"));
@@ -133,7 +133,7 @@ START_TEST(an_engine_that_refuses_answers_429_too_and_leaves_nothing_running)
 	struct answer a = harness_ask(&h, "POST", "/v1/completions", "{\"prompt\":\"[hold]\",\"n\":4}");
 	ck_assert_int_eq(a.status, 429);
 	CHECK_TEXT(a.json, "error.code", "rate_limit_exceeded");
-	answer_done(&a);
+	harness_answer_done(&a);
 	ck_assert_int_eq(fake_held(h.engine), 0);
 	ck_assert_int_eq(fake_cancelled(h.engine), 3);
 	harness_stop(&h);
@@ -146,16 +146,16 @@ START_TEST(a_deadline_ends_a_request_with_504)
 	struct answer a = harness_ask(&h, "POST", "/v1/completions", "{\"prompt\":\"[hold]\",\"timeout\":0.05}");
 	ck_assert_int_eq(a.status, 504);
 	CHECK_TEXT(a.json, "error.type", "TimeoutError");
-	answer_done(&a);
+	harness_answer_done(&a);
 	a = harness_ask(&h, "POST", "/v1/completions", "{\"prompt\":\"[hold]\",\"timeout\":0.05,\"stream\":true}");
 	ck_assert_int_eq(a.status, 200);
 	ck_assert_ptr_nonnull(strstr(a.text, "\"code\":504"));
-	answer_done(&a);
+	harness_answer_done(&a);
 	harness_stop(&h);
 	harness_start(&h, &(struct serve_options){.request_timeout_s = 0.05}, NULL);
 	a = harness_ask(&h, "POST", "/chat", "{\"prompt\":\"[hold]\"}");
 	ck_assert_int_eq(a.status, 504);
-	answer_done(&a);
+	harness_answer_done(&a);
 	harness_stop(&h);
 }
 END_TEST
@@ -202,10 +202,10 @@ static void *hammer(void *arg)
 	for (int i = 0; i < 15; i++) {
 		struct answer a = harness_ask(&h, "POST", "/v1/completions", BODIES[(which + i) % 3]);
 		ck_assert_msg(strstr(a.text, WANT[(which + i) % 3]) != NULL, "%s", a.text);
-		answer_done(&a);
+		harness_answer_done(&a);
 		a = harness_ask(&h, "GET", "/metrics", NULL);
 		ck_assert_int_eq(a.status, 200);
-		answer_done(&a);
+		harness_answer_done(&a);
 		if (i % 5 == 4) { /* one that leaves early */
 			int fd = begin("/v1/completions", "{\"prompt\":\"[hold]\",\"stream\":true}");
 			close(fd);

@@ -27,7 +27,7 @@ START_TEST(chat_completion_answers_in_openai_shape)
 	CHECK_INT(a.json, "usage.completion_tokens", 20);
 	CHECK_INT(a.json, "usage.total_tokens", 40);
 	ck_assert(strncmp(text_at(a.json, "id"), "chatcmpl-", 9) == 0);
-	answer_done(&a);
+	harness_answer_done(&a);
 }
 END_TEST
 
@@ -37,14 +37,14 @@ START_TEST(chat_completion_joins_parts_passes_tools_and_maps_developer)
 		"{\"messages\":[{\"role\":\"developer\",\"content\":\"d\"},{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"a\"},{\"type\":\"text\",\"text\":\"b\"}]}],"
 		"\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\"}}],\"tool_choice\":\"auto\"}");
 	CHECK_TEXT(a.json, "choices.0.message.content", "TOOLS: 1\nSYSTEM: D\nUSER: A\nB\nASSISTANT: ");
-	answer_done(&a);
+	harness_answer_done(&a);
 	a = post("/v1/chat/completions", "{\"messages\":[{\"role\":\"user\",\"content\":\"x\"}],\"tools\":[{}],\"tool_choice\":\"none\"}");
 	CHECK_TEXT(a.json, "choices.0.message.content", "USER: X\nASSISTANT: ");
-	answer_done(&a);
+	harness_answer_done(&a);
 	a = post("/v1/chat/completions", "{\"messages\":[{\"role\":\"user\",\"content\":\"x\"},{\"role\":\"assistant\",\"content\":\"so far\"}],"
 		"\"add_generation_prompt\":false,\"continue_final_message\":true}");
 	CHECK_TEXT(a.json, "choices.0.message.content", "USER: X\nASSISTANT: SO FAR");
-	answer_done(&a);
+	harness_answer_done(&a);
 }
 END_TEST
 
@@ -57,11 +57,11 @@ START_TEST(chat_completion_gives_n_choices_stop_and_length)
 	CHECK_INT(a.json, "choices.2.index", 2);
 	CHECK_INT(a.json, "usage.prompt_tokens", 20);
 	CHECK_INT(a.json, "usage.completion_tokens", 12);
-	answer_done(&a);
+	harness_answer_done(&a);
 	a = post("/v1/chat/completions", "{\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"stop\":[\"ZZ\",\"HI\"]}");
 	CHECK_TEXT(a.json, "choices.0.message.content", "USER: ");
 	CHECK_TEXT(a.json, "choices.0.finish_reason", "stop");
-	answer_done(&a);
+	harness_answer_done(&a);
 }
 END_TEST
 
@@ -74,12 +74,12 @@ START_TEST(chat_completion_gives_logprobs_with_bytes)
 	ck_assert_double_eq(json_number_value(json_at(a.json, "choices.0.logprobs.content.1.logprob")), -0.5);
 	ck_assert_uint_eq(json_array_size(json_at(a.json, "choices.0.logprobs.content.1.top_logprobs")), 2);
 	CHECK_TEXT(a.json, "choices.0.logprobs.content.1.top_logprobs.1.token", "T");
-	answer_done(&a);
+	harness_answer_done(&a);
 	a = post("/v1/chat/completions", "{\"messages\":[{\"role\":\"user\",\"content\":\"[utf8]\"}],\"logprobs\":true}");
 	CHECK_TEXT(a.json, "choices.0.message.content", "é");
 	CHECK_TEXT(a.json, "choices.0.logprobs.content.0.token", "\xEF\xBF\xBD");
 	CHECK_INT(a.json, "choices.0.logprobs.content.0.bytes.0", 0xC3);
-	answer_done(&a);
+	harness_answer_done(&a);
 }
 END_TEST
 
@@ -146,7 +146,7 @@ START_TEST(bad_requests_name_the_parameter)
 		ck_assert_msg(strstr(text_at(a.json, "error.message"), CASES[i].words) != NULL, "%s: %s", CASES[i].body, a.text);
 		ck_assert_int_eq(json_integer_value(json_at(a.json, "error.code")), CASES[i].status);
 		ck_assert_str_ne(text_at(a.json, "error.type"), "");
-		answer_done(&a);
+		harness_answer_done(&a);
 	}
 }
 END_TEST
@@ -158,13 +158,13 @@ START_TEST(a_prompt_past_the_context_is_refused)
 	struct answer a = post("/v1/completions", body.data);
 	ck_assert_int_eq(a.status, 200); /* 999 tokens with the begin token: one fits */
 	CHECK_INT(a.json, "usage.completion_tokens", 1);
-	answer_done(&a);
+	harness_answer_done(&a);
 	buf_clear(&body);
 	buf_printf(&body, "{\"prompt\":\"%0*d\"}", 999, 1);
 	a = post("/v1/completions", body.data);
 	ck_assert_int_eq(a.status, 400);
 	ck_assert_ptr_nonnull(strstr(a.text, "context is 1000 tokens"));
-	answer_done(&a);
+	harness_answer_done(&a);
 	buf_done(&body);
 }
 END_TEST
@@ -176,14 +176,14 @@ START_TEST(bodies_that_are_deep_or_not_utf8_are_refused)
 		buf_puts(&body, "{\"a\":");
 	struct answer a = post("/v1/chat/completions", body.data);
 	ck_assert_int_eq(a.status, 400);
-	answer_done(&a);
+	harness_answer_done(&a);
 	a = post("/v1/completions", "{\"prompt\":\"\xff\xfe\"}");
 	ck_assert_int_eq(a.status, 400);
 	ck_assert_ptr_nonnull(a.json);
-	answer_done(&a);
+	harness_answer_done(&a);
 	a = post("/v1/chat/completions", "{\"messages\":[{\"role\":\"user\",\"content\":\"x\"}],\"model\":\"\\ud800\"}");
 	ck_assert_int_eq(a.status, 400);
-	answer_done(&a);
+	harness_answer_done(&a);
 	buf_done(&body);
 }
 END_TEST
@@ -200,13 +200,13 @@ START_TEST(completion_takes_texts_and_ids_and_numbers_the_choices)
 	CHECK_INT(a.json, "choices.3.index", 3);
 	CHECK_INT(a.json, "usage.prompt_tokens", 6);
 	CHECK_INT(a.json, "usage.completion_tokens", 8);
-	answer_done(&a);
+	harness_answer_done(&a);
 	a = post("/v1/completions", "{\"prompt\":[104,105]}");
 	CHECK_TEXT(a.json, "choices.0.text", "HI");
-	answer_done(&a);
+	harness_answer_done(&a);
 	a = post("/v1/completions", "{\"prompt\":[[104],[105]]}");
 	CHECK_TEXT(a.json, "choices.1.text", "I");
-	answer_done(&a);
+	harness_answer_done(&a);
 }
 END_TEST
 
@@ -219,11 +219,11 @@ START_TEST(completion_echoes_with_the_prompts_logprobs)
 	ck_assert_double_eq(json_number_value(json_at(a.json, "choices.0.logprobs.token_logprobs.2")), -0.5);
 	ck_assert_uint_eq(json_array_size(json_at(a.json, "choices.0.logprobs.tokens")), 4);
 	ck_assert_double_eq(json_number_value(json_at(a.json, "choices.0.logprobs.top_logprobs.3.A")), -0.5);
-	answer_done(&a);
+	harness_answer_done(&a);
 	a = post("/v1/completions", "{\"prompt\":\"ab\",\"echo\":true,\"logprobs\":0,\"max_tokens\":0}");
 	CHECK_TEXT(a.json, "choices.0.text", "ab");
 	ck_assert_uint_eq(json_array_size(json_at(a.json, "choices.0.logprobs.tokens")), 3);
-	answer_done(&a);
+	harness_answer_done(&a);
 }
 END_TEST
 
@@ -239,7 +239,7 @@ START_TEST(sampling_parameters_reach_the_engine)
 	ck_assert(s.repetition_penalty == 1.5f && s.presence_penalty == -1 && s.frequency_penalty == 2 && s.seed == 7);
 	ck_assert(s.max_tokens == 9 && s.min_tokens == 2 && s.ignore_eos && !s.skip_special && s.include_stop);
 	ck_assert(s.n_stop == 1 && s.n_stop_ids == 2 && s.n_bias == 1 && s.top_logprobs == -1);
-	answer_done(&a);
+	harness_answer_done(&a);
 }
 END_TEST
 
@@ -253,12 +253,12 @@ START_TEST(response_answers_in_openai_shape)
 	CHECK_TEXT(a.json, "output.0.content.0.text", "SYSTEM: BE\nUSER: HI\nASSISTANT: ");
 	CHECK_TEXT(a.json, "metadata.k", "v");
 	CHECK_INT(a.json, "usage.input_tokens", 31);
-	answer_done(&a);
+	harness_answer_done(&a);
 	a = post("/v1/responses", "{\"input\":[{\"role\":\"user\",\"content\":[{\"type\":\"input_text\",\"text\":\"hi\"}]}],\"max_output_tokens\":4}");
 	CHECK_TEXT(a.json, "status", "incomplete");
 	CHECK_TEXT(a.json, "incomplete_details.reason", "max_output_tokens");
 	CHECK_TEXT(a.json, "output.0.content.0.text", "USER");
-	answer_done(&a);
+	harness_answer_done(&a);
 }
 END_TEST
 
@@ -270,10 +270,10 @@ START_TEST(embeddings_come_as_numbers_and_base64)
 	ck_assert_double_eq(json_number_value(json_at(a.json, "data.1.embedding.0")), 2);
 	ck_assert_double_eq(json_number_value(json_at(a.json, "data.1.embedding.1")), 0.1);
 	CHECK_INT(a.json, "usage.prompt_tokens", 5);
-	answer_done(&a);
+	harness_answer_done(&a);
 	a = post("/v1/embeddings", "{\"input\":[97],\"encoding_format\":\"base64\"}");
 	CHECK_TEXT(a.json, "data.0.embedding", "AACAP83MzD3NzMw9zczMPQ==");
-	answer_done(&a);
+	harness_answer_done(&a);
 }
 END_TEST
 
@@ -284,16 +284,16 @@ START_TEST(tokenize_and_detokenize_are_opposites)
 	CHECK_INT(a.json, "max_model_len", 1000);
 	CHECK_INT(a.json, "tokens.0", 256);
 	CHECK_TEXT(a.json, "token_strs.1", "h");
-	answer_done(&a);
+	harness_answer_done(&a);
 	a = post("/tokenize", "{\"prompt\":\"hi\",\"add_special_tokens\":false}");
 	CHECK_INT(a.json, "count", 2);
-	answer_done(&a);
+	harness_answer_done(&a);
 	a = post("/tokenize", "{\"messages\":[{\"role\":\"user\",\"content\":\"x\"}],\"add_generation_prompt\":false}");
 	CHECK_INT(a.json, "count", 8);
-	answer_done(&a);
+	harness_answer_done(&a);
 	a = post("/detokenize", "{\"model\":\"fake\",\"tokens\":[256,104,105,255]}");
 	CHECK_TEXT(a.json, "prompt", "<bos>hi\xEF\xBF\xBD");
-	answer_done(&a);
+	harness_answer_done(&a);
 }
 END_TEST
 
@@ -304,29 +304,29 @@ START_TEST(models_and_adapters_come_and_go)
 	CHECK_TEXT(a.json, "data.0.id", "fake");
 	CHECK_TEXT(a.json, "data.0.root", "/models/fake");
 	CHECK_INT(a.json, "data.0.max_model_len", 1000);
-	answer_done(&a);
+	harness_answer_done(&a);
 	a = post("/v1/load_lora_adapter", "{\"lora_name\":\"tuned/one\",\"lora_path\":\"/adapters/one\"}");
 	ck_assert_int_eq(a.status, 200);
 	ck_assert_str_eq(a.text, "Success: LoRA adapter 'tuned/one' added successfully.");
-	answer_done(&a);
+	harness_answer_done(&a);
 	a = post("/v1/load_lora_adapter", "{\"lora_name\":\"tuned/one\",\"lora_path\":\"/adapters/one\"}");
 	ck_assert_int_eq(a.status, 409);
-	answer_done(&a);
+	harness_answer_done(&a);
 	a = harness_ask(&h, "GET", "/v1/models/tuned/one", NULL);
 	CHECK_TEXT(a.json, "parent", "fake");
-	answer_done(&a);
+	harness_answer_done(&a);
 	a = post("/v1/completions", "{\"prompt\":\"a\",\"model\":\"tuned/one\"}");
 	CHECK_TEXT(a.json, "model", "tuned/one");
-	answer_done(&a);
+	harness_answer_done(&a);
 	a = post("/v1/unload_lora_adapter", "{\"lora_name\":\"tuned/one\"}");
 	ck_assert_int_eq(a.status, 200);
-	answer_done(&a);
+	harness_answer_done(&a);
 	a = harness_ask(&h, "GET", "/v1/models/tuned/one", NULL);
 	ck_assert_int_eq(a.status, 404);
-	answer_done(&a);
+	harness_answer_done(&a);
 	a = post("/v1/completions", "{\"prompt\":\"a\",\"model\":\"tuned/one\"}");
 	ck_assert_int_eq(a.status, 404);
-	answer_done(&a);
+	harness_answer_done(&a);
 }
 END_TEST
 
@@ -334,32 +334,32 @@ START_TEST(small_answers_are_there)
 {
 	struct answer a = harness_ask(&h, "GET", "/health", NULL);
 	CHECK_TEXT(a.json, "status", "Healthy");
-	answer_done(&a);
+	harness_answer_done(&a);
 	a = harness_ask(&h, "GET", "/version", NULL);
 	ck_assert_str_ne(text_at(a.json, "version"), "");
-	answer_done(&a);
+	harness_answer_done(&a);
 	a = harness_ask_with(&h, "GET", "/", "Accept: application/json\r\n", NULL);
 	CHECK_TEXT(a.json, "message", "Server is running");
-	answer_done(&a);
+	harness_answer_done(&a);
 	a = harness_ask_with(&h, "GET", "/", "Accept: text/html,application/xhtml+xml\r\n", NULL);
 	ck_assert_ptr_nonnull(strstr(a.head, "text/html"));
 	ck_assert_ptr_nonnull(strstr(a.text, "<!doctype html>"));
-	answer_done(&a);
+	harness_answer_done(&a);
 	a = harness_ask(&h, "GET", "/v1/modles", NULL);
 	ck_assert_int_eq(a.status, 404);
 	ck_assert_ptr_nonnull(strstr(text_at(a.json, "error.message"), "did you mean /v1/models?"));
-	answer_done(&a);
+	harness_answer_done(&a);
 	a = harness_ask(&h, "GET", "/v1/completions", NULL);
 	ck_assert_int_eq(a.status, 405);
 	CHECK_TEXT(a.json, "error.type", "MethodNotAllowedError");
-	answer_done(&a);
+	harness_answer_done(&a);
 }
 END_TEST
 
 START_TEST(metrics_count_requests_and_tokens)
 {
 	struct answer a = post("/v1/completions", "{\"prompt\":\"abc\",\"n\":2}");
-	answer_done(&a);
+	harness_answer_done(&a);
 	a = harness_ask(&h, "GET", "/metrics", NULL);
 	static const char *const LINES[] = {
 		"vllm:prompt_tokens_total{engine=\"0\",model_name=\"fake\"} 8.0\n", "vllm:generation_tokens_total{engine=\"0\",model_name=\"fake\"} 6.0\n",
@@ -370,7 +370,7 @@ START_TEST(metrics_count_requests_and_tokens)
 	};
 	for (size_t i = 0; i < sizeof LINES / sizeof LINES[0]; i++)
 		ck_assert_msg(strstr(a.text, LINES[i]) != NULL, "no '%s' in\n%s", LINES[i], a.text);
-	answer_done(&a);
+	harness_answer_done(&a);
 }
 END_TEST
 
@@ -385,7 +385,7 @@ START_TEST(openapi_lists_every_route_and_field)
 	schema = json_object_get(json_object_get(schema, "application/json"), "schema");
 	CHECK_TEXT(schema, "properties.temperature.type", "number");
 	CHECK_TEXT(schema, "required.0", "messages");
-	answer_done(&a);
+	harness_answer_done(&a);
 }
 END_TEST
 
@@ -395,7 +395,7 @@ START_TEST(chat_without_a_template_says_what_to_do)
 	struct answer a = post("/v1/chat/completions", "{\"messages\":[{\"role\":\"user\",\"content\":\"x\"}]}");
 	ck_assert_int_eq(a.status, 400);
 	ck_assert_ptr_nonnull(strstr(text_at(a.json, "error.message"), "/v1/completions"));
-	answer_done(&a);
+	harness_answer_done(&a);
 	harness_stop(&h);
 }
 END_TEST

@@ -14,7 +14,7 @@ static void stop(void) { harness_stop(&h); }
 		struct answer a_ = harness_ask(&h, "POST", "/chat", body); \
 		ck_assert_msg(a_.status == 200, "%s", a_.text); \
 		CHECK_TEXT(a_.json, "Result", want); \
-		answer_done(&a_); \
+		harness_answer_done(&a_); \
 	} while (0)
 #define CHECK_FAILURE(body, want_status, words) \
 	do { \
@@ -22,7 +22,7 @@ static void stop(void) { harness_stop(&h); }
 		ck_assert_int_eq(a_.status, want_status); \
 		ck_assert_msg(strstr(text_at(a_.json, "detail"), words) != NULL, "%s", a_.text); \
 		ck_assert_str_eq(text_at(a_.json, "error.message"), text_at(a_.json, "detail")); \
-		answer_done(&a_); \
+		harness_answer_done(&a_); \
 	} while (0)
 
 START_TEST(prompt_is_completed_and_shown)
@@ -64,7 +64,7 @@ START_TEST(failures_have_upstreams_words)
 	CHECK_FAILURE("{", 400, "request body");
 	struct answer a = harness_ask(&h, "POST", "/chat", "{\"prompt\":\"a\",\"model\":\"nope\"}");
 	ck_assert_int_eq(a.status, 404);
-	answer_done(&a);
+	harness_answer_done(&a);
 }
 END_TEST
 

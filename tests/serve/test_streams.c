@@ -17,7 +17,7 @@ static json_t *stream(const char *path, const char *body)
 	ck_assert_msg(a.status == 200, "%s", a.text);
 	ck_assert_ptr_nonnull(strstr(a.head, "text/event-stream"));
 	json_t *events = events_of(a.text);
-	answer_done(&a);
+	harness_answer_done(&a);
 	return events;
 }
 
@@ -97,7 +97,7 @@ START_TEST(response_stream_follows_the_event_order)
 	CHECK_TEXT(e, "6.text", "US");
 	CHECK_TEXT(e, "9.response.output.0.content.0.text", "US");
 	json_decref(e);
-	answer_done(&a);
+	harness_answer_done(&a);
 }
 END_TEST
 
@@ -112,7 +112,7 @@ START_TEST(an_error_inside_a_stream_is_an_event)
 	json_decref(e);
 	struct answer a = harness_ask(&h, "POST", "/v1/chat/completions", "{\"messages\":[],\"stream\":true}");
 	ck_assert_int_eq(a.status, 400); /* before the first byte it still is a plain answer */
-	answer_done(&a);
+	harness_answer_done(&a);
 }
 END_TEST
 
