@@ -106,17 +106,21 @@ class Mirror:
 
     def count(self, kind, test=lambda item: True):
         with self.lock:
-            return sum(1 for key, (_, item) in self.objects.items() if key[0] == kind and test(item))
+            items = [item for key, (_, item) in self.objects.items() if key[0] == kind]
+        return sum(1 for item in items if test(item))
 
     def quiet_for(self, namespace):
         return time.monotonic() - self.changed.get(namespace, 0)
 
     def until(self, condition, seconds):
-        """Waits for condition() to hold, looked at after every change; returns whether it does."""
+        """Waits for condition() to hold, looked at after a change; returns whether it does. A condition that is dear to
+        evaluate is looked at less often: watching must not cost more than what is watched."""
         end = time.monotonic() + seconds
         while True:
+            begin = time.monotonic()
             if condition():
                 return True
+            time.sleep(min(1.0, 8 * (time.monotonic() - begin)))
             left = end - time.monotonic()
             if left <= 0:
                 return False
