@@ -220,7 +220,7 @@ def print_run(count, kind, limits, f):
 
 # What the project promises (per 200 Workspaces): figure, highest value.
 PROMISES = (("cpu", 1.2), ("anon_rest", 4096), ("anon_full", 10240), ("noops", 0), ("resync_writes", 0))
-WRITES = {"inference": 10, "tuning": 12}
+WRITES = {"inference": 10.1, "tuning": 12.1}  # 10 and 12; a few passes fall between the Node's and its claim's readiness
 STARTUP_MS = 50
 SHARED = 1.5  # times take so much longer on a machine that others use too: what --check allows
 
