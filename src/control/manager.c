@@ -20,7 +20,7 @@ static const struct controller *const CONTROLLERS[] = {
 	&WORKSPACE_CONTROLLER, &INFERENCE_SET_CONTROLLER, &MULTI_ROLE_CONTROLLER, &DRIFT_CONTROLLER, &AUTO_UPGRADE_CONTROLLER,
 };
 enum { CONTROLLER_COUNT = sizeof CONTROLLERS / sizeof CONTROLLERS[0], WORKERS_MAX = 8 };
-enum { COALESCE_MS = 50, STACK_BYTES = 512 << 10 };
+enum { COALESCE_MS = 50, COALESCE_NODES_MS = 150, STACK_BYTES = 512 << 10 };
 static const int64_t CACHES_WAIT_MS = 120000, NODE_CLASS_WAIT_MS = 120000, VOLUMES_PERIOD_MS = 60000;
 
 struct running { /* one controller */
@@ -51,10 +51,16 @@ static void add_now(void *list, const char *key)
 	work_queue_add(list, key);
 }
 
-/* Dependants change in bursts (a node, its claim, its pods): a short wait makes one pass of them. */
+/* Dependants change in bursts (a StatefulSet, its pods): a short wait makes one pass of them. */
 static void add_soon(void *list, const char *key)
 {
 	work_queue_add_after(list, key, COALESCE_MS);
+}
+
+/* A node and its claim become ready one after the other, after minutes: one pass, and one status, for both. */
+static void add_node(void *list, const char *key)
+{
+	work_queue_add_after(list, key, COALESCE_NODES_MS);
 }
 
 static bool watches(const struct controller *controller, enum cache cache)
@@ -69,11 +75,12 @@ static void on_event(void *context, enum cache cache, enum informer_event event,
 {
 	struct manager *m = context;
 	bool own = cache == CACHE_WORKSPACES || cache == CACHE_INFERENCE_SETS || cache == CACHE_MULTI_ROLES;
+	bool node = cache == CACHE_NODES || cache == CACHE_NODE_CLAIMS || cache == CACHE_NODE_POOLS;
 	(void)event;
 	for (size_t i = 0; i < CONTROLLER_COUNT; i++) {
 		struct running *r = &m->running[i];
 		if (r->queue && watches(r->controller, cache))
-			r->controller->keys(&m->c, cache, object, own ? add_now : add_soon, r->queue);
+			r->controller->keys(&m->c, cache, object, own ? add_now : node ? add_node : add_soon, r->queue);
 	}
 }
 
