@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/map.h"
+#include "base/vec.h"
 #include "catalog/hub_facts.h"
 #include "hub/source.h"
 #include <ctype.h>
@@ -41,6 +42,7 @@ struct catalog_resolver {
 	pthread_cond_t changed;  /* a question ended; CLOCK_MONOTONIC */
 	struct map entries;      /* lower-case name -> entry */
 	unsigned in_flight;
+	VEC(pthread_t) ended;    /* threads to join: what a thread keeps for itself is freed at its very end */
 };
 
 static void entry_free(void *value)
@@ -72,6 +74,14 @@ struct catalog_resolver *catalog_resolver_new(const char *hub_url, const char *c
 	return r;
 }
 
+/* Caller holds mu, which a thread in `ended` needs no more. */
+static void join_ended(struct catalog_resolver *r)
+{
+	for (size_t i = 0; i < r->ended.len; i++)
+		pthread_join(r->ended.data[i], NULL);
+	r->ended.len = 0;
+}
+
 void catalog_resolver_free(struct catalog_resolver *r)
 {
 	if (!r)
@@ -82,7 +92,9 @@ void catalog_resolver_free(struct catalog_resolver *r)
 		atomic_store(&((struct entry *)item.value)->cancel, true);
 	while (r->in_flight)
 		pthread_cond_wait(&r->changed, &r->mu);
+	join_ended(r);
 	pthread_mutex_unlock(&r->mu);
+	vec_done(&r->ended);
 	map_done(&r->entries);
 	pthread_cond_destroy(&r->changed);
 	pthread_mutex_destroy(&r->mu);
@@ -138,6 +150,7 @@ static void *run(void *context)
 	if (!found && !e->waiters)
 		map_remove(&r->entries, str_of(e->key));
 	r->in_flight--;
+	vec_push(&r->ended, pthread_self());
 	pthread_cond_broadcast(&r->changed);
 	pthread_mutex_unlock(&r->mu);
 	return NULL;
@@ -149,10 +162,10 @@ static int start(struct entry *e, const char *token, struct err *err)
 	struct catalog_resolver *r = e->resolver;
 	if (r->in_flight >= LIMIT_HUB_QUESTIONS)
 		return err_set(err, ERR_BUSY, "%d models are being looked up on the hub already; %s must wait", (int)r->in_flight, e->name);
+	join_ended(r);
 	pthread_attr_t attributes;
 	pthread_t thread;
 	pthread_attr_init(&attributes);
-	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
 	pthread_attr_setstacksize(&attributes, STACK_BYTES);
 	e->token = token && token[0] ? mem_strdup(token) : NULL;
 	e->running = true;

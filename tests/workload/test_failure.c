@@ -102,8 +102,8 @@ static const char *const HEALTHY[] = {
 	"[{\"metadata\":{\"name\":\"p\"},\"status\":{\"phase\":\"Succeeded\",\"containerStatuses\":[{\"name\":\"c\",\"state\":{\"terminated\":{\"exitCode\":0,\"message\":\"{\\\"kind\\\":\\\"none\\\",\\\"loss\\\":1.5}\"}}}]}}]",
 	"[{\"metadata\":{\"name\":\"p\"},\"status\":{\"initContainerStatuses\":[{\"name\":\"fetch-sas\",\"state\":{\"terminated\":{\"exitCode\":0}}}]}}]",
 	/* A superseded try, and the next one runs. */
-	"[{\"metadata\":{\"name\":\"a\",\"creationTimestamp\":\"2026-01-01T00:00:00Z\",\"ownerReferences\":[{\"kind\":\"Job\",\"uid\":\"j\",\"controller\":true}]},\"status\":{\"phase\":\"Failed\",\"containerStatuses\":[{\"name\":\"c\",\"state\":{\"terminated\":{\"exitCode\":1}}}]}},"
-	"{\"metadata\":{\"name\":\"b\",\"creationTimestamp\":\"2026-01-01T00:01:00Z\",\"ownerReferences\":[{\"kind\":\"Job\",\"uid\":\"j\",\"controller\":true}]},\"status\":{\"phase\":\"Running\"}}]",
+	("[{\"metadata\":{\"name\":\"a\",\"creationTimestamp\":\"2026-01-01T00:00:00Z\",\"ownerReferences\":[{\"kind\":\"Job\",\"uid\":\"j\",\"controller\":true}]},\"status\":{\"phase\":\"Failed\",\"containerStatuses\":[{\"name\":\"c\",\"state\":{\"terminated\":{\"exitCode\":1}}}]}},"
+	 "{\"metadata\":{\"name\":\"b\",\"creationTimestamp\":\"2026-01-01T00:01:00Z\",\"ownerReferences\":[{\"kind\":\"Job\",\"uid\":\"j\",\"controller\":true}]},\"status\":{\"phase\":\"Running\"}}]"),
 };
 
 START_TEST(healthy_pods_have_no_failure)
