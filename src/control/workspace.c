@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "control/caches.h"
+#include "control/object_write.h"
 #include "control/own_writes.h"
 #include "crd/names.h"
 #include "kube/meta.h"
@@ -71,17 +72,6 @@ static int patch_metadata(struct workspace_pass *p, json_t *metadata, struct err
 	return 0;
 }
 
-static json_t *finalizers_without(const json_t *object, const char *name)
-{
-	json_t *kept = json_array();
-	size_t i;
-	json_t *f;
-	json_array_foreach(json_at(object, "metadata", "finalizers", NULL), i, f)
-		if (!json_is_string(f) || strcmp(json_string_value(f), name) != 0)
-			json_array_append(kept, f);
-	return kept;
-}
-
 int workspace_metadata_step(struct workspace_pass *p, struct err *err)
 {
 	bool changed = false;
@@ -95,11 +85,8 @@ int workspace_metadata_step(struct workspace_pass *p, struct err *err)
 	if (changed)
 		json_object_set_new(metadata, "annotations",
 				    json_pack("{s:s,s:s}", ANNOTATION_HASH, p->revision.hash, ANNOTATION_REVISION, p->revision.number));
-	if (!finalizer) {
-		json_t *list = finalizers_without(p->object, FINALIZER_WORKSPACE);
-		json_array_append_new(list, json_string(FINALIZER_WORKSPACE));
-		json_object_set_new(metadata, "finalizers", list);
-	}
+	if (!finalizer)
+		json_object_set_new(metadata, "finalizers", object_finalizers(p->object, FINALIZER_WORKSPACE, true));
 	return patch_metadata(p, metadata, err);
 }
 
@@ -117,7 +104,7 @@ static int delete_step(struct workspace_pass *p, struct err *err)
 		p->requeue_ms = 1000;
 		return 0;
 	}
-	CLEANUP(json_decrefp) json_t *metadata = json_pack("{s:o}", "finalizers", finalizers_without(p->object, FINALIZER_WORKSPACE));
+	CLEANUP(json_decrefp) json_t *metadata = json_pack("{s:o}", "finalizers", object_finalizers(p->object, FINALIZER_WORKSPACE, false));
 	json_object_set_new(metadata, "resourceVersion", json_string(meta_version(p->object)));
 	CLEANUP(json_decrefp) json_t *body = json_pack("{s:O}", "metadata", metadata);
 	struct err why = ERR_INIT;
@@ -143,12 +130,6 @@ static int spec_step(struct workspace_pass *p, struct err *err)
 	return rc;
 }
 
-/* An error that will pass by itself (conflict, API server away) does not belong into the status. */
-static bool worth_telling(enum err_kind kind)
-{
-	return kind != ERR_NONE && kind != ERR_CONFLICT && kind != ERR_CANCELLED && kind != ERR_NETWORK && kind != ERR_TIMEOUT && kind != ERR_BUSY;
-}
-
 static int reconcile(struct control *c, const char *namespace_, const char *name, struct outcome *out, struct err *err)
 {
 	struct workspace_pass p CLEANUP(pass_done) = {.c = c};
@@ -164,7 +145,7 @@ static int reconcile(struct control *c, const char *namespace_, const char *name
 	} else {
 		struct err why = ERR_INIT;
 		rc = spec_step(&p, &why);
-		if (rc < 0 && worth_telling(why.kind))
+		if (rc < 0 && object_worth_telling(why.kind))
 			p.error = why;
 		if (rc < 0)
 			*err = why;

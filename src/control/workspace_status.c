@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "control/object_write.h"
 #include "kube/condition.h"
 #include "kube/meta.h"
 #include <stdio.h>
@@ -180,21 +181,6 @@ json_t *workspace_status_new(struct workspace_pass *p)
 	return status;
 }
 
-/* The members that differ; removed ones become null (RFC 7386). */
-static json_t *difference(const json_t *old, const json_t *new)
-{
-	json_t *out = json_object();
-	const char *key;
-	json_t *value;
-	json_object_foreach((json_t *)new, key, value)
-		if (!json_equal(value, json_object_get(old, key)))
-			json_object_set(out, key, value);
-	json_object_foreach((json_t *)old, key, value)
-		if (!json_object_get(new, key))
-			json_object_set_new(out, key, json_null());
-	return out;
-}
-
 /* What `kubectl describe` tells as a story: the conditions that turned, as events. */
 static void tell_events(struct workspace_pass *p, const json_t *old, const json_t *new)
 {
@@ -222,7 +208,7 @@ int workspace_status_step(struct workspace_pass *p, struct err *err)
 		p->requeue_ms = AFTER_WRITES_MS;
 		return 1;
 	}
-	CLEANUP(json_decrefp) json_t *status = workspace_status_new(p), *changed = difference(p->w.status, status), *stored = NULL;
+	CLEANUP(json_decrefp) json_t *status = workspace_status_new(p), *changed = object_difference(p->w.status, status), *stored = NULL;
 	if (json_object_size(changed) == 0)
 		return 0;
 	CLEANUP(json_decrefp) json_t *body = json_pack("{s:{s:s},s:O}", "metadata", "resourceVersion", meta_version(p->object), "status", changed);
