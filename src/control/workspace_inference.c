@@ -13,7 +13,7 @@
 #include <string.h>
 
 enum { LOG_LINES = 500, LOG_BYTES_MAX = 32 << 20 };
-static const int64_t BENCHMARK_RETRY_MS = 60000, STORAGE_CLASS_MS = 60000;
+static const int64_t LOG_RETRY_MS = 3000, BENCHMARK_RETRY_MS = 60000, STORAGE_CLASS_MS = 60000;
 
 static int service_step(struct workspace_pass *p, const char *name, int (*build)(const struct workload_plan *, json_t **, struct err *), bool updates, struct err *err)
 {
@@ -127,10 +127,10 @@ static void read_benchmark(struct workspace_pass *p)
 	CLEANUP(mem_freep) char *path = mem_printf("/api/v1/namespaces/%s/pods/%s-0/log?container=%s&tailLines=%d", p->w.namespace_, p->w.name, p->w.name, LOG_LINES);
 	struct buf log = {0};
 	struct err why = ERR_INIT;
-	if (kube_get_text(p->c->kube, path, LOG_BYTES_MAX, &log, &why) < 0 ||
-	    benchmark_result_parse(buf_str(&log), "0.25.1", "", &p->found.performance, &why) < 0) {
+	bool read = kube_get_text(p->c->kube, path, LOG_BYTES_MAX, &log, &why) == 0;
+	if (!read || benchmark_result_parse(buf_str(&log), "0.25.1", "", &p->found.performance, &why) < 0) {
 		snprintf(p->found.benchmark_error, sizeof p->found.benchmark_error, "%s", why.message);
-		p->requeue_ms = BENCHMARK_RETRY_MS;
+		p->requeue_ms = read ? BENCHMARK_RETRY_MS : LOG_RETRY_MS;
 	}
 	buf_done(&log);
 }
