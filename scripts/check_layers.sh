@@ -11,6 +11,7 @@ ROOMS = {
     'weights': (2, 'engine'), 'token': (3, 'engine'), 'data': (3, 'engine'), 'oci': (3, 'both'), 'hub': (3, 'both'),
     'contract': (3, 'both'), 'model': (3, 'engine'), 'engine': (4, 'engine'), 'tune': (4, 'engine'), 'serve': (5, 'engine'),
     'kube': (3, 'control'), 'catalog': (4, 'control'), 'provision': (5, 'control'), 'crd': (5, 'control'), 'gateway': (5, 'control'),
+    'operator': (4, 'control'), 'cloud': (5, 'control'), 'azure': (6, 'control'), 'aws': (6, 'control'), 'simulate': (6, 'control'), 'nodes': (7, 'control'),
     'workload': (6, 'control'), 'admission': (6, 'control'), 'control': (7, 'control'), 'cluster': (7, 'control'), 'cmd': (8, 'both'),
 }
 bad = 0

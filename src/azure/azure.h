@@ -1,0 +1,16 @@
+/* azure.h: claims fulfilled by AKS agent pools, one pool of one VM per claim. */
+#pragma once
+#include "azure/environment.h"
+#include "cloud/cloud.h"
+#include <stdatomic.h>
+
+struct azure_options {
+	const struct azure_environment *environment; /* borrowed */
+	const char *api_version;                     /* NULL: 2024-01-01 */
+	const char *user_agent;
+	struct cloud_hooks hooks;
+	bool quota_preflight;                        /* ask Microsoft.Compute usages before the PUT */
+	bool offline;                                /* explain only: no tokens, no threads */
+	const atomic_bool *cancel;
+};
+struct cloud *azure_new(const struct azure_options *o);

@@ -1,0 +1,18 @@
+/* throttle.h: one gate for all requests to ARM and to the AKS resource provider: token buckets sized like the services' own
+ * (burst/refill: reads 250/25 s⁻¹, writes and deletes 200/10 s⁻¹ at ARM; AKS: pool LIST, GET and DELETE 60/1 s⁻¹ together, operation
+ * status 200/2 s⁻¹, PUT of one pool 20/1 min⁻¹), and what a 429 with Retry-After closes for everyone. Guarded by its own mutex; nothing
+ * sleeps here: a closed gate says how long. Low remaining-request headers slow the low classes down first. */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum arm_class { ARM_LIST, ARM_GET, ARM_DELETE, ARM_PUT, ARM_OPERATION, ARM_OTHER /* usages, registration: ARM's own bucket only */, ARM_CLASSES };
+struct throttle;
+struct throttle *throttle_new(int64_t (*now_ms)(void)); /* NULL: clock_now_ms */
+void throttle_free(struct throttle *t);
+/* Takes a token for a request of that class (pool: for ARM_PUT; else ""). 0: go; else milliseconds until it is worth asking again. */
+int64_t throttle_take(struct throttle *t, enum arm_class class, const char *pool);
+/* After each answer: status, Retry-After in ms (-1 none), the least of the x-ms-ratelimit-remaining-* values of this kind (-1 none). */
+void throttle_answered(struct throttle *t, enum arm_class class, int status, int64_t retry_after_ms, int64_t remaining);
+bool throttle_open(struct throttle *t, enum arm_class class); /* without taking */

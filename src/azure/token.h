@@ -1,0 +1,18 @@
+/* token.h: bearer tokens for ARM. A source asks for one (token_*.c: workload identity, client secret, certificate, IMDS, App Service,
+ * Arc; a row each in token.c); the cache in front of it refreshes 5 minutes before expiry by one thread while others use the old token,
+ * leaves at least 30 s between failed attempts, and serves the old token until it expires. Guarded by its own mutex. */
+#pragma once
+#include "azure/environment.h"
+#include "http/client.h"
+#include <stdatomic.h>
+#include <stdint.h>
+
+struct token_cache;
+/* The sources tried in order follow from the environment. http must reach the authority and, for IMDS, a link-local address without proxy. */
+struct token_cache *token_cache_new(const struct azure_environment *e, const atomic_bool *cancel);
+void token_cache_free(struct token_cache *t);
+/* "Bearer …" for an Authorization header; caller frees (the bytes are wiped with token_wipe). claims: a CAE challenge's claims (JSON
+ * text), which force a new token; NULL: any valid one. ERR_DENIED carries the AADSTS code first ("AADSTS70021: …") and what to check. */
+WARN_UNUSED int token_get(struct token_cache *t, const char *claims, char **authorization, struct err *err);
+void token_wipe(char *authorization);
+const char *token_source_name(struct token_cache *t); /* "workload-identity", for the log */

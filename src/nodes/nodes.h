@@ -1,0 +1,77 @@
+/* nodes.h: the node provisioner's world, and its controllers' rows. What a claim goes through is Karpenter's: launch, registration,
+ * initialization, liveness; drain, volumes, instance; garbage collection, repair, expiry; static pools. How machines are made is the
+ * cloud's (cloud/cloud.h). */
+#pragma once
+#include "cloud/cloud.h"
+#include "kube/object_write.h"
+#include "operator/operator.h"
+
+enum nodes_cache { NODES_CLAIMS, NODES_MACHINES, NODES_NODES, NODES_POOLS, NODES_CLASSES /* KaitoNodeClass */, NODES_AKS_CLASSES, NODES_CACHE_COUNT };
+struct nodes_options { /* from flags; times in milliseconds, 0: off */
+	bool claims, machines, pools;           /* which kinds are served */
+	int64_t launch_timeout_ms, registration_timeout_ms;
+	int64_t claim_gc_ms, instance_gc_ms, instance_gc_age_ms /* grace of a young instance */, instance_gc_delay_ms /* after the start */;
+	bool gc_dry_run;
+	bool repair;                            /* feature gate NodeRepair */
+	int64_t repair_toleration_ms;           /* 0: the cloud's policies' own; else for all (tests) */
+	int repair_guard_percent;               /* 0: off; above this share of unhealthy Nodes nothing is repaired */
+	bool delete_on_insufficient;            /* as Karpenter; false: the claim stays, Launched says why, and is tried again */
+	bool drift;                             /* feature gate: replace claims whose class or pool template changed */
+	int workers;
+};
+struct nodes { /* immutable after start, apart from what it points at */
+	struct nodes_options options;
+	struct operator op;                     /* caches are indexed by enum nodes_cache */
+	struct cloud *cloud;
+	int64_t started_ms;
+};
+/* One row per file; main table in nodes.c (NODES_CONTROLLERS). Keys of claims are "nodeclaim/NAME" and "machine/NAME", of others the name. */
+extern const struct operator_controller NODES_LIFECYCLE /* "nodeclaim.lifecycle" */, NODES_TERMINATION /* "node.termination" */, NODES_HEALTH /* "node.health" */,
+	NODES_CLAIM_GC /* "nodeclaim.garbagecollection" */, NODES_INSTANCE_GC /* "instance.garbagecollection" */, NODES_EXPIRATION /* "nodeclaim.expiration" */,
+	NODES_STATIC_POOLS /* "static.provisioning" */, NODES_CLASS /* "nodeclass" */, NODES_DRIFT /* "nodeclaim.disruption" */;
+extern const struct operator_cache NODES_CACHES[NODES_CACHE_COUNT];
+
+/* Metric rows; nodes/figures.c has the names of Karpenter's metrics and the histograms of the ways to Ready. */
+enum nodes_metric {
+	NODES_BUILD = OPERATOR_METRICS, NODES_CREATED, NODES_TERMINATED, NODES_DISRUPTED, NODES_UNHEALTHY, NODES_INSTANCE_SECONDS, NODES_TERMINATION_SECONDS,
+	NODES_NODES_CREATED, NODES_NODES_TERMINATED, NODES_DRAINED, NODES_NODE_TERMINATION_SECONDS, NODES_LIFETIME_SECONDS, NODES_EVICTIONS, NODES_PODS_DRAINED,
+	NODES_CLOUD_SECONDS, NODES_CLOUD_ERRORS, NODES_LAUNCH_SECONDS, NODES_REGISTRATION_SECONDS, NODES_INITIALIZATION_SECONDS, NODES_READY_SECONDS,
+	NODES_CLAIMS_GAUGE, NODES_METRICS
+};
+struct metrics *nodes_metrics_new(const char *version);
+
+/* --- shared by the controllers (nodes/world.c) ----------------------------------------------------------------- */
+
+struct informer *nodes_claim_cache(const struct nodes *n, const struct dialect *d); /* NULL: not served */
+/* The claim of that name in either dialect, new reference or NULL; *d its dialect. */
+json_t *nodes_claim(const struct nodes *n, const char *name, const struct dialect **d);
+/* The claim that a Node belongs to (providerID, then ownerReference, then the cloud's labels), new reference or NULL. Several: NULL. */
+json_t *nodes_claim_of_node(const struct nodes *n, const json_t *node, const struct dialect **d);
+/* Nodes with this providerID; new array. */
+json_t *nodes_with_provider_id(const struct nodes *n, const char *provider_id);
+/* view of a claim with its node class resolved into *node_class (new reference or NULL; must outlive the view). */
+WARN_UNUSED int nodes_view(const struct nodes *n, const json_t *claim, struct claim_view *v, json_t **node_class, struct err *err);
+/* Deletes a claim once (uid precondition), counts nodeclaims_disrupted_total{reason} and emits the event. Gone already: 0. */
+WARN_UNUSED int nodes_disrupt(struct nodes *n, const struct dialect *d, const json_t *claim, const char *reason, struct err *err);
+/* "nodepool="x",capacity_type="y"" of a claim, for metrics. */
+void nodes_metric_labels(const json_t *claim, struct buf *out);
+
+/* Where claims of the dialect and Nodes are written (kube/object_write.h). */
+struct object_home nodes_claim_home(struct nodes *n, const struct dialect *d);
+struct object_home nodes_node_home(struct nodes *n);
+
+/* --- condition sets (nodes/condition_set.c): operatorpkg's semantics, 1.4 of the reference ------------------------------- */
+struct condition_set { json_t *object; const struct dialect *dialect; const char *now; }; /* object is edited in place */
+void condition_set_true(struct condition_set *s, const char *type);                                  /* reason is the type */
+void condition_set_true_with(struct condition_set *s, const char *type, const char *reason, const char *message);
+void condition_set_false(struct condition_set *s, const char *type, const char *reason, const char *message);
+void condition_set_unknown(struct condition_set *s, const char *type, const char *reason, const char *message);
+/* Materialises missing dependents, computes the root, sorts. Called once before the status is written. */
+void condition_set_finish(struct condition_set *s);
+bool condition_set_is_true(const struct condition_set *s, const char *type);
+
+/* --- taints (nodes/taint.c) ---------------------------------------------------------------------------------------- */
+bool taint_same(const json_t *a, const json_t *b);               /* key and effect */
+bool taints_have(const json_t *taints, const char *key, const char *effect);
+void taints_merge(json_t *into, const json_t *from);             /* those whose key and effect are new */
+bool pod_tolerates(const json_t *pod, const char *key, const char *value, const char *effect);

@@ -1,0 +1,27 @@
+/* azure_simulator.h: ARM, token endpoint and IMDS over HTTP, with agent pools in memory and, when a cluster is given, Nodes that join and
+ * leave it. For tests, and for trying the system without a cloud: `kaito simulate azure`. docs/simulator.md describes its control
+ * interface under /_sim/. */
+#pragma once
+#include "base/err.h"
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct simulator_options {
+	const char *host;              /* "127.0.0.1" */
+	int port;                      /* 0: any */
+	const char *kubeconfig;        /* where Nodes join; NULL: nowhere */
+	int64_t create_ms, delete_ms, join_ms; /* how long operations take; the Node joins join_ms before creation ends (or at its end) */
+	const char *lro;               /* "async" | "location" | "body" */
+	int max_pools;                 /* 0: 100, as AKS */
+	bool throttle;                 /* answer 429 past the services' budgets */
+	const char *script;            /* file of scripted replies, as POST /_sim/script takes them */
+	bool tls;                      /* a certificate of its own, whose CA is written to ca_file */
+	const char *ca_file;
+	const char *subscription, *resource_group, *cluster, *location; /* defaults: those of a made-up cluster */
+	const atomic_bool *stop;
+};
+struct azure_simulator;
+WARN_UNUSED int azure_simulator_start(struct azure_simulator **out, const struct simulator_options *o, struct err *err);
+int azure_simulator_port(const struct azure_simulator *s);
+void azure_simulator_stop(struct azure_simulator *s);
