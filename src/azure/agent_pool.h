@@ -12,9 +12,14 @@
 void agent_pool_name(const struct claim_view *claim, char out[POOL_NAME_MAX + 1]);
 bool agent_pool_name_valid(const char *name);
 
-struct offering { const char *instance_type, *zone /* "" none */; bool spot; }; /* borrowed */
-/* Body of the PUT; new reference. ERR_INVALID: no instance type, no storage, a node class field out of range, … names the field. */
-WARN_UNUSED int agent_pool_body(const struct claim_view *claim, const struct offering *offering, const char *pool, json_t **out, struct err *err);
+/* Fields of a node class (KaitoNodeClass, AKSNodeClass), with their ranges and the property they set: catalog/class_field.h. 0, or ERR_INVALID
+ * naming the field; also for one that api_version (NULL: ARM_API_VERSION) does not have yet. spec NULL: the defaults, fine. */
+WARN_UNUSED int agent_pool_check_class(const json_t *spec, const char *class_kind, const char *api_version, struct err *err);
+
+struct offering { const char *instance_type, *zone /* "" none; "1" or "eastus-1" */; bool spot; }; /* borrowed */
+/* Body of the PUT; new reference. ERR_INVALID: no instance type, no storage, a node class field out of range, … names the field.
+ * api_version NULL: ARM_API_VERSION. claim->node_class may be NULL. */
+WARN_UNUSED int agent_pool_body(const struct claim_view *claim, const struct offering *offering, const char *pool, const char *api_version, json_t **out, struct err *err);
 
 struct agent_pool { /* borrowed from the pool's JSON */
 	const char *name, *state /* provisioningState */, *vm_size, *image_version, *etag;
