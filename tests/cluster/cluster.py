@@ -3,8 +3,8 @@
 Everything lives in one temporary folder and on ports that the kernel picked; every process is stopped by its pid, also
 after a failure or Ctrl-C (`with Cluster() as cluster`). Nothing of a cluster is behind it: play.py is the cloud and the kubelets.
 
-Users, each with a token of its own, so that the audit log tells them apart: `admin` (the test), `system` (controller-manager
-and scheduler), `kaito` (the tested controller, all rights). `service_account` gives a kubeconfig with a service account's
+Users, each with a token of its own, so that the audit log tells them apart: `admin` (the test), `system` (controller-manager,
+scheduler, the simulated machines), `kaito` and `provisioner` (the tested controllers, all rights). `service_account` gives a kubeconfig with a service account's
 rights and no others.
 """
 import atexit
@@ -25,7 +25,7 @@ import stub_crds
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-USERS = ("admin", "system", "kaito")
+USERS = ("admin", "system", "kaito", "provisioner")
 WANTED = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl")
 # Off: what needs kubelets or a cloud. The node lifecycle would mark our silent Nodes unreachable.
 KCM_OFF = ("node-lifecycle-controller", "node-ipam-controller", "node-route-controller", "service-lb-controller",
@@ -72,9 +72,10 @@ def openssl(*args, given=None):
 
 
 class Cluster:
-    def __init__(self, managers=True, audit=True, keep=False, crds=True):
-        """managers: controller-manager and scheduler too; audit: log what user kaito and service accounts ask."""
-        self.managers, self.audit, self.keep, self.with_crds = managers, audit, keep, crds
+    def __init__(self, managers=True, audit=True, keep=False, crds=True, provisioner=False):
+        """managers: controller-manager and scheduler too; audit: log what the tested controllers and service accounts ask; provisioner:
+        the real CRDs of claims, pools and node classes in place of the stand-ins."""
+        self.managers, self.audit, self.keep, self.with_crds, self.provisioner = managers, audit, keep, crds, provisioner
         self.processes = {}
         self.dir = None
 
@@ -127,7 +128,7 @@ class Cluster:
 
     def audit_policy(self):
         """Bodies and answers of what the tested controller changes, the metadata of what it reads; nobody else."""
-        who = {"users": ["kaito"]}
+        who = {"users": ["kaito", "provisioner"]}
         accounts = {"userGroups": ["system:serviceaccounts"]}
         changes = ["create", "update", "patch", "delete", "deletecollection"]
         rules = []
@@ -212,10 +213,15 @@ class Cluster:
     # --- contents ---
     def install_crds(self):
         """Ours, as the program prints them, and the stand-ins for the kinds of others."""
+        real = provisioner_crds() if self.provisioner else None
+        text = "".join(file.read_text(encoding="utf-8") for file in real.glob("*.yaml")) if real else ""
         manifests = stub_crds.manifests()
         names = [m["metadata"]["name"] for m in manifests]
         for manifest in manifests:
-            self.admin.create("CustomResourceDefinition", manifest)
+            if f"name: {manifest['metadata']['name']}\n" not in text:
+                self.admin.create("CustomResourceDefinition", manifest)
+        if real:
+            self.kubectl("apply", "--server-side", "-f", str(real))
         self.kubectl("apply", "--server-side", "-f", str(kaito_crds()))
         self.wait("the CRDs", lambda: self.established(names + ["workspaces.kaito.sh", "inferencesets.kaito.sh"]), 60)
 
@@ -308,3 +314,9 @@ def kaito_crds():
     if not folder.is_dir():
         raise Skip(f"no CRDs in {folder}")
     return folder
+
+
+def provisioner_crds():
+    """The CRD manifests that the node provisioner's chart brings; None: there are none."""
+    folder = ROOT / "charts/kaito/gpu-provisioner/crds"
+    return folder if folder.is_dir() else None

@@ -104,10 +104,12 @@ class Mirror:
             found = self.objects.get((kind, namespace or "", name))
         return found[1] if found else None
 
-    def count(self, kind, test=lambda item: True):
+    def all(self, kind):
         with self.lock:
-            items = [item for key, (_, item) in self.objects.items() if key[0] == kind]
-        return sum(1 for item in items if test(item))
+            return [item for key, (_, item) in self.objects.items() if key[0] == kind]
+
+    def count(self, kind, test=lambda item: True):
+        return sum(1 for item in self.all(kind) if test(item))
 
     def quiet_for(self, namespace):
         return time.monotonic() - self.changed.get(namespace, 0)
