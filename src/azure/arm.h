@@ -37,13 +37,13 @@ struct arm_answer {
 	char *async_url, *operation_url, *location; /* Azure-AsyncOperation, Operation-Location, Location; https (or the environment's plain http) and ARM's own host only, else dropped */
 	int64_t retry_after_ms;      /* Retry-After-Ms, x-ms-retry-after-ms, Retry-After in this order; -1 none */
 	char etag[80], request_id[64], correlation_id[64];
-	struct arm_error error;      /* set when status >= 400 */
+	struct arm_error error;      /* set when status >= 300 (redirects are not followed) */
 };
 void arm_answer_done(struct arm_answer *a);
 /* 0: an answer of whatever status; 1: not sent, the gate is closed for *wait_ms; -1: no answer (network, token): err. A write whose
  * answer was lost may have been done. */
 WARN_UNUSED int arm_send(struct arm *a, const struct arm_request *r, struct arm_answer *out, int64_t *wait_ms, struct err *err);
-/* Whether a status is worth another try (408, 429, 500, 502, 503, 504) and when: ((2^try)-1) x 5 s x [0.8, 1.3), at most 60 s, at least
+/* Whether a status is worth another try (408, 429, 500, 502, 503, 504, and 0: no answer) and when: ((2^try)-1) x 5 s x [0.8, 1.3), at most 60 s, at least
  * Retry-After. try from 1. -1: not; also when Retry-After asks for more than 10 minutes. */
 int64_t arm_retry_ms(int status, int attempt, int64_t retry_after_ms);
 /* "/subscriptions/…/agentPools/NAME"; name NULL: the collection; elements escaped. Caller frees. */
