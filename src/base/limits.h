@@ -61,3 +61,17 @@
 #define LIMIT_HUB_PAGES 50                         /* pages of its files */
 #define LIMIT_HUB_QUESTIONS 16                     /* models that a controller asks the hub about at once */
 #define LIMIT_WORKSPACE_NODES 1000                 /* nodes that one Workspace asks for */
+#define LIMIT_CLAIM_REQUIREMENTS 100               /* requirements of one NodeClaim, as its schema limits them */
+#define LIMIT_CLAIM_VALUES 1000                    /* values of all requirements of one NodeClaim */
+#define LIMIT_COOLED_OFFERINGS 512                 /* instance types, zones and capacity types known to be unavailable at a time */
+#define LIMIT_SIMULATOR_POOLS 10000                /* agent pools of the simulated cluster */
+#define LIMIT_SIMULATOR_NODES 1000                 /* machines of one simulated pool, as AKS */
+#define LIMIT_SIMULATOR_OPERATIONS 20000           /* operations that can still be asked about; the oldest that ended go first */
+#define LIMIT_SIMULATOR_SCRIPTS 10000              /* scripted replies that wait in the simulator */
+#define LIMIT_SIMULATOR_CALLS 16384                /* requests in the simulator's log; the oldest go first */
+#define LIMIT_SIMULATOR_NAMES 20000                /* pool names whose requests are counted one by one */
+#define LIMIT_SIMULATOR_TOKENS 4096                /* bearer tokens that the simulator remembers; the oldest go first */
+#define LIMIT_ARM_URL_BYTES 4096                   /* the address of a running Azure operation, kept with its claim */
+#define LIMIT_ARM_ANSWER_BYTES ((size_t)4 << 20)   /* one answer of Azure Resource Manager */
+#define LIMIT_ARM_ERROR_DEPTH 8                    /* errors inside errors that are looked at */
+#define LIMIT_ARM_ERROR_NODES 64                   /* errors of one answer that are looked at */
