@@ -122,6 +122,15 @@ int kube_create(struct kube_client *c, const struct kube_resource *r, const json
 	return rc;
 }
 
+int kube_create_subresource(struct kube_client *c, const struct kube_resource *r, const char *subresource, const json_t *object, struct err *err)
+{
+	CLEANUP(mem_freep) char *path = kube_path(r, meta_namespace(object), meta_name(object), subresource);
+	CLEANUP(buf_done) struct buf body = {0};
+	json_print(object, JSON_PRINT_COMPACT, &body);
+	return kube_request_object(c, &(struct kube_request){.method = "POST", .path = path, .content_type = "application/json",
+			.body = buf_str(&body), .repeatable = true, .once = true}, NULL, NULL, err);
+}
+
 int kube_update(struct kube_client *c, const struct kube_resource *r, const char *subresource, const json_t *object, json_t **out, struct err *err)
 {
 	CLEANUP(mem_freep) char *path = kube_path(r, meta_namespace(object), meta_name(object), subresource);

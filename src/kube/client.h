@@ -48,6 +48,9 @@ WARN_UNUSED int kube_list(struct kube_client *c, const struct kube_resource *r, 
 WARN_UNUSED int kube_list_array(struct kube_client *c, const struct kube_resource *r, const char *namespace_, const char *label_selector, json_t **out, struct err *err);
 
 WARN_UNUSED int kube_create(struct kube_client *c, const struct kube_resource *r, const json_t *object, json_t **out, struct err *err);
+/* POST of object to a subresource that its metadata names, "eviction" of a pod. Tried once, as 429 is an answer there; a lost connection may
+ * send it twice, so it carries the uid as a precondition. */
+WARN_UNUSED int kube_create_subresource(struct kube_client *c, const struct kube_resource *r, const char *subresource, const json_t *object, struct err *err);
 /* PUT of object, optimistic on its resourceVersion. subresource NULL, "status", "scale". */
 WARN_UNUSED int kube_update(struct kube_client *c, const struct kube_resource *r, const char *subresource, const json_t *object, json_t **out, struct err *err);
 enum kube_patch_type { KUBE_PATCH_JSON, KUBE_PATCH_MERGE, KUBE_PATCH_STRATEGIC, KUBE_PATCH_APPLY /* field manager "kaito", forced */ };

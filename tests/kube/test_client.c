@@ -171,6 +171,17 @@ START_TEST(busy_servers_are_asked_again)
 }
 END_TEST
 
+START_TEST(a_refused_subresource_is_an_answer)
+{
+	json_t *eviction = json_pack("{s:s, s:s, s:{s:s, s:s}}", "apiVersion", "policy/v1", "kind", "Eviction", "metadata", "name", "x", "namespace", "a");
+	fake_api_fail(api, "POST", "/pods/x/eviction", 1, FAKE_ANSWER, 429, "0");
+	ck_assert_int_lt(kube_create_subresource(client, &KUBE_PODS, "eviction", eviction, &err), 0);
+	ck_assert_int_eq(err.kind, ERR_BUSY);
+	ck_assert_uint_eq(fake_api_count(api, "POST", "/api/v1/namespaces/a/pods/x/eviction"), 1);
+	json_decref(eviction);
+}
+END_TEST
+
 START_TEST(lost_answers_are_asked_for_again)
 {
 	fake_api_put(api, "/api/v1/namespaces/a/pods/x", pod("x", "n1"));
@@ -454,6 +465,7 @@ int main(void)
 	tcase_add_test(t, names_and_selectors_are_escaped);
 	tcase_add_loop_test(t, refusals_have_their_kinds_and_are_not_repeated, 0, sizeof STATUSES / sizeof STATUSES[0]);
 	tcase_add_test(t, busy_servers_are_asked_again);
+	tcase_add_test(t, a_refused_subresource_is_an_answer);
 	tcase_add_test(t, lost_answers_are_asked_for_again);
 	tcase_add_test(t, a_create_whose_answer_was_lost_is_told_from_a_taken_name);
 	tcase_add_test(t, a_create_with_a_generated_name_is_never_repeated);
