@@ -30,6 +30,10 @@ extern const struct operator_controller NODES_LIFECYCLE /* "nodeclaim.lifecycle"
 	NODES_CLAIM_GC /* "nodeclaim.garbagecollection" */, NODES_INSTANCE_GC /* "instance.garbagecollection" */, NODES_EXPIRATION /* "nodeclaim.expiration" */,
 	NODES_STATIC_POOLS /* "static.provisioning" */, NODES_CLASS /* "nodeclass" */, NODES_DRIFT /* "nodeclaim.disruption" */;
 extern const struct operator_cache NODES_CACHES[NODES_CACHE_COUNT];
+/* Index keys: of Nodes and of claims NODE_KEY_PROVIDER (in lower case), of Nodes NODE_KEY_POOL, and of claims: */
+#define CLAIM_KEY_POOL "nodepool:"       /* label karpenter.sh/nodepool (Machines: karpenter.sh/provisioner-name) */
+#define CLAIM_KEY_CLASS "class:"         /* spec.nodeClassRef.name */
+char *nodes_index_key(const char *prefix, const char *value); /* caller frees */
 
 /* Metric rows; nodes/figures.c has the names of Karpenter's metrics and the histograms of the ways to Ready. */
 enum nodes_metric {
@@ -47,6 +51,10 @@ struct informer *nodes_claim_cache(const struct nodes *n, const struct dialect *
 json_t *nodes_claim(const struct nodes *n, const char *name, const struct dialect **d);
 /* The claim that a Node belongs to (providerID, then ownerReference, then the cloud's labels), new reference or NULL. Several: NULL. */
 json_t *nodes_claim_of_node(const struct nodes *n, const json_t *node, const struct dialect **d);
+/* Claims of the dialect by an index key (CLAIM_KEY_*, NODE_KEY_PROVIDER); new array. */
+json_t *nodes_claims_by(const struct nodes *n, const struct dialect *d, const char *prefix, const char *value);
+/* "nodeclaim/NAME": the claim's key in the queue of NODES_LIFECYCLE. Caller frees. */
+char *nodes_claim_key(const struct dialect *d, const char *name);
 /* Nodes with this providerID; new array. */
 json_t *nodes_with_provider_id(const struct nodes *n, const char *provider_id);
 /* view of a claim with its node class resolved into *node_class (new reference or NULL; must outlive the view). */
@@ -69,6 +77,8 @@ void condition_set_unknown(struct condition_set *s, const char *type, const char
 /* Materialises missing dependents, computes the root, sorts. Called once before the status is written. */
 void condition_set_finish(struct condition_set *s);
 bool condition_set_is_true(const struct condition_set *s, const char *type);
+/* What the condition says still holds at the object's present generation. */
+void condition_set_keep(struct condition_set *s, const char *type);
 
 /* --- taints (nodes/taint.c) ---------------------------------------------------------------------------------------- */
 bool taint_same(const json_t *a, const json_t *b);               /* key and effect */

@@ -1,0 +1,110 @@
+/* caches.c: what the provisioner keeps of the cluster. A transform leaves only what a pass reads, as the caches are what the process's
+ * memory is made of; a heartbeat of a Node leaves its text unchanged and so raises no event and costs nothing. Objects that are
+ * certainly not ours are dropped at the door. */
+#include "nodes/nodes.h"
+
+#include "base/mem.h"
+#include "kube/meta.h"
+#include <ctype.h>
+#include <string.h>
+
+/* Removes every member of `object` but the named ones (NULL-terminated). */
+static void keep_only(json_t *object, const char *const *names)
+{
+	const char *key;
+	json_t *value;
+	void *next;
+	json_object_foreach_safe(object, next, key, value) {
+		bool wanted = false;
+		for (size_t i = 0; names[i] && !wanted; i++)
+			wanted = strcmp(names[i], key) == 0;
+		if (!wanted)
+			json_object_del(object, key);
+	}
+}
+
+/* The last-applied configuration repeats the whole object. */
+static bool keep_own_kind(json_t *object)
+{
+	json_object_del(json_at(object, "metadata", "annotations", NULL), "kubectl.kubernetes.io/last-applied-configuration");
+	return true;
+}
+
+static bool keep_claim(json_t *claim)
+{
+	if (!claim_managed(claim))
+		return false;
+	keep_only(claim, (const char *const[]){"apiVersion", "kind", "metadata", "spec", "status", NULL});
+	return keep_own_kind(claim);
+}
+
+/* A Node that may be a claim's: one of ours, or one that a cloud or a pool of claims has labelled. Every Node of AKS has the label
+ * agentpool; without its sight the Node of a pool could not be found before it is registered. */
+static bool of_interest(const json_t *node)
+{
+	static const char *const LABELS[] = {"agentpool", "kubernetes.azure.com/agentpool", LABEL_CLAIM_NAME, "karpenter.sh/nodepool",
+					     "karpenter.sh/provisioner-name"};
+	if (claim_managed_node(node) || meta_has_finalizer(node, FINALIZER_TERMINATION))
+		return true;
+	for (size_t i = 0; i < sizeof LABELS / sizeof LABELS[0]; i++)
+		if (meta_label(node, LABELS[i]))
+			return true;
+	return false;
+}
+
+static bool keep_node(json_t *node)
+{
+	if (!of_interest(node))
+		return false;
+	keep_only(node, (const char *const[]){"metadata", "spec", "status", NULL});
+	keep_only(json_at(node, "metadata", NULL), (const char *const[]){"name", "uid", "resourceVersion", "creationTimestamp", "deletionTimestamp", "labels",
+									 "annotations", "finalizers", "ownerReferences", NULL});
+	keep_only(json_at(node, "spec", NULL), (const char *const[]){"providerID", "taints", "unschedulable", NULL});
+	keep_only(json_at(node, "status", NULL), (const char *const[]){"conditions", "capacity", "allocatable", NULL});
+	json_t *condition;
+	size_t i;
+	json_array_foreach(json_at(node, "status", "conditions", NULL), i, condition)
+		keep_only(condition, (const char *const[]){"type", "status", "reason", "lastTransitionTime", NULL});
+	return keep_own_kind(node);
+}
+
+char *nodes_index_key(const char *prefix, const char *value)
+{
+	char *key = mem_printf("%s%s", prefix, value);
+	if (strcmp(prefix, NODE_KEY_PROVIDER) == 0)
+		for (char *c = key + strlen(prefix); *c; c++)
+			*c = (char)tolower((unsigned char)*c);
+	return key;
+}
+
+static void add_key(void (*add)(void *list, const char *key), void *list, const char *prefix, const char *value)
+{
+	if (!value || !value[0])
+		return;
+	CLEANUP(mem_freep) char *key = nodes_index_key(prefix, value);
+	add(list, key);
+}
+
+static void index_claim(const json_t *claim, void (*add)(void *list, const char *key), void *list)
+{
+	const char *pool = meta_label(claim, "karpenter.sh/nodepool");
+	add_key(add, list, NODE_KEY_PROVIDER, json_text_at(claim, "", "status", "providerID", NULL));
+	add_key(add, list, CLAIM_KEY_CLASS, json_text_at(claim, "", "spec", "nodeClassRef", "name", NULL));
+	add_key(add, list, CLAIM_KEY_POOL, pool ? pool : meta_label(claim, "karpenter.sh/provisioner-name"));
+}
+
+static void index_node(const json_t *node, void (*add)(void *list, const char *key), void *list)
+{
+	const char *pool = meta_label(node, "agentpool");
+	add_key(add, list, NODE_KEY_PROVIDER, json_text_at(node, "", "spec", "providerID", NULL));
+	add_key(add, list, NODE_KEY_POOL, pool ? pool : meta_label(node, "kubernetes.azure.com/agentpool"));
+}
+
+const struct operator_cache NODES_CACHES[NODES_CACHE_COUNT] = {
+	[NODES_CLAIMS] = {.resource = &KUBE_NODE_CLAIMS, .transform = keep_claim, .index = index_claim},
+	[NODES_MACHINES] = {.resource = &KUBE_MACHINES, .transform = keep_claim, .index = index_claim},
+	[NODES_NODES] = {.resource = &KUBE_NODES, .transform = keep_node, .index = index_node},
+	[NODES_POOLS] = {.resource = &KUBE_NODE_POOLS, .transform = keep_own_kind},
+	[NODES_CLASSES] = {.resource = &KUBE_NODE_CLASSES, .transform = keep_own_kind},
+	[NODES_AKS_CLASSES] = {.resource = &KUBE_AKS_NODE_CLASSES, .transform = keep_own_kind},
+};
