@@ -16,7 +16,7 @@ enum { PERIOD_MS = 5 * 60 * 1000 };
 
 static bool on_old_image(const struct inference_set_pass *p, const json_t *child)
 {
-	CLEANUP(json_decrefp) json_t *workload = informer_get(p->c->caches[CACHE_STATEFULSETS], meta_namespace(child), meta_name(child));
+	CLEANUP(json_decrefp) json_t *workload = informer_get(p->c->op.caches[CACHE_STATEFULSETS], meta_namespace(child), meta_name(child));
 	return scale_down_old_image(workload, p->c->options->base_tag);
 }
 
@@ -73,10 +73,10 @@ static int mark(struct inference_set_pass *p, const json_t *child, const char *n
 	CLEANUP(json_decrefp) json_t *stored = NULL;
 	CLEANUP(json_decrefp) json_t *body = json_pack("{s:{s:s,s:{s:s},s:{s:s}}}", "metadata", "resourceVersion", meta_version(child), "labels", LABEL_UPGRADE_TO,
 						       p->c->options->base_tag, "annotations", ANNOTATION_UPGRADE_START, now);
-	if (kube_patch(p->c->kube, &KUBE_WORKSPACES, meta_namespace(child), meta_name(child), NULL, KUBE_PATCH_MERGE, body, &stored, err) < 0)
+	if (kube_patch(p->c->op.kube, &KUBE_WORKSPACES, meta_namespace(child), meta_name(child), NULL, KUBE_PATCH_MERGE, body, &stored, err) < 0)
 		return err_wrap(err, "mark Workspace %s for its upgrade", meta_name(child));
-	informer_learn(p->c->caches[CACHE_WORKSPACES], stored);
-	event_emit(p->c->events, p->object, "Normal", "UpgradeStarted", "Workspace %s is being brought to base image %s", meta_name(child), p->c->options->base_tag);
+	informer_learn(p->c->op.caches[CACHE_WORKSPACES], stored);
+	event_emit(p->c->op.events, p->object, "Normal", "UpgradeStarted", "Workspace %s is being brought to base image %s", meta_name(child), p->c->options->base_tag);
 	return 0;
 }
 
@@ -102,7 +102,7 @@ static int write_status(struct inference_set_pass *p, const struct survey *s, co
 	if (old || json_object_size(own) > 0)
 		json_object_set(status, "autoUpgrade", own);
 	json_decref(own);
-	return object_write_status(p->c, &INFERENCE_SET_KIND, &p->object, status, err);
+	return object_write_status(&p->home, &p->object, status, err);
 }
 
 static bool enabled_for(const json_t *set)
@@ -131,10 +131,11 @@ static void collect(void *context, const json_t *set)
 }
 
 /* Every set has its turn, whatever happens to another; the first error is returned. */
-static int tick(struct control *c, struct err *err)
+static int tick(void *world, struct err *err)
 {
+	struct control *c = world;
 	CLEANUP(json_decrefp) json_t *keys = json_array();
-	informer_each(c->caches[CACHE_INFERENCE_SETS], collect, keys);
+	informer_each(c->op.caches[CACHE_INFERENCE_SETS], collect, keys);
 	const json_t *key;
 	size_t i;
 	int rc = 0;
@@ -148,16 +149,16 @@ static int tick(struct control *c, struct err *err)
 	return rc;
 }
 
-static int reconcile(struct control *c, const char *namespace_, const char *name, struct outcome *out, struct err *err)
+static int reconcile(void *world, const char *namespace_, const char *name, struct outcome *out, struct err *err)
 {
 	(void)out;
-	return upgrade(c, namespace_, name, err);
+	return upgrade(world, namespace_, name, err);
 }
 
 /* The clock starts upgrades; a marked replica that changes may let the next one begin. */
-static void keys(struct control *c, enum cache cache, const json_t *object, void (*add)(void *list, const char *key), void *list)
+static void keys(void *world, int cache, const json_t *object, void (*add)(void *list, const char *key), void *list)
 {
-	(void)c;
+	(void)world;
 	const char *set = meta_label(object, LABEL_CREATED_BY_SET);
 	if (cache != CACHE_WORKSPACES || !set || !meta_label(object, LABEL_UPGRADE_TO))
 		return;
@@ -165,13 +166,20 @@ static void keys(struct control *c, enum cache cache, const json_t *object, void
 	add(list, key);
 }
 
-static bool enabled(const struct control_options *o)
+static bool enabled(const void *world)
 {
+	const struct control_options *o = ((const struct control *)world)->options;
 	return o->gates[GATE_AUTO_UPGRADE] && o->gates[GATE_INFERENCE_SET];
 }
 
-static const enum cache WATCHED[] = {CACHE_INFERENCE_SETS, CACHE_WORKSPACES, CACHE_STATEFULSETS};
-const struct controller AUTO_UPGRADE_CONTROLLER = {
+static int64_t period_ms(const void *world)
+{
+	(void)world;
+	return PERIOD_MS;
+}
+
+static const int WATCHED[] = {CACHE_INFERENCE_SETS, CACHE_WORKSPACES, CACHE_STATEFULSETS};
+const struct operator_controller AUTO_UPGRADE_CONTROLLER = {
 	.name = "auto-upgrade",
 	.workers = 1,
 	.reconcile = reconcile,
@@ -180,5 +188,5 @@ const struct controller AUTO_UPGRADE_CONTROLLER = {
 	.n_caches = sizeof WATCHED / sizeof WATCHED[0],
 	.enabled = enabled,
 	.tick = tick,
-	.period_ms = PERIOD_MS,
+	.period_ms = period_ms,
 };

@@ -108,80 +108,33 @@ static void index_roles(const json_t *object, void (*add)(void *list, const char
 	add(list, key);
 }
 
-/* In the order of enum cache. Index keys: what a controller looks the object up by. */
-static const struct {
-	const struct kube_resource *resource;
-	const char *label_selector;
-	bool (*transform)(json_t *object);
-	void (*index)(const json_t *object, void (*add)(void *list, const char *key), void *list);
-	bool quiet;
-} ROWS[CACHE_COUNT] = {
-	[CACHE_WORKSPACES] = {&KUBE_WORKSPACES, NULL, keep_own_kind, index_set},
-	[CACHE_INFERENCE_SETS] = {&KUBE_INFERENCE_SETS, NULL, keep_own_kind, index_roles},
-	[CACHE_MULTI_ROLES] = {&KUBE_MULTI_ROLES, NULL, keep_own_kind, NULL},
-	[CACHE_MODEL_MIRRORS] = {&KUBE_MODEL_MIRRORS, NULL, keep_own_kind, NULL},
-	[CACHE_NODES] = {&KUBE_NODES, NULL, node_transform, node_index, true},
-	[CACHE_NODE_CLAIMS] = {&KUBE_NODE_CLAIMS, NULL, claim_transform, claim_index, true},
-	[CACHE_NODE_POOLS] = {&KUBE_NODE_POOLS, "karpenter.kaito.sh/managed-by=kaito", keep_own_kind, NULL},
-	[CACHE_SERVICES] = {&KUBE_SERVICES, NULL, keep_service, index_by_owner, true},
-	[CACHE_STATEFULSETS] = {&KUBE_STATEFULSETS, NULL, keep_owned, index_by_owner, true},
-	[CACHE_JOBS] = {&KUBE_JOBS, LABEL_WORKSPACE, keep_job, index_by_owner, true},
-	[CACHE_PODS] = {&KUBE_PODS, LABEL_WORKSPACE, keep_pod, index_pod},
+/* In the order of enum cache. Index keys: what a controller looks the object up by. Dependants change in bursts (a StatefulSet, its pods): a
+ * short wait makes one pass of them. A node and its claim become ready one after the other, after minutes: one pass, and one status, for both. */
+enum { COALESCE_MS = 50, COALESCE_NODES_MS = 150 };
+const struct operator_cache CACHES[CACHE_COUNT] = {
+	[CACHE_WORKSPACES] = {&KUBE_WORKSPACES, NULL, keep_own_kind, index_set, false, 0},
+	[CACHE_INFERENCE_SETS] = {&KUBE_INFERENCE_SETS, NULL, keep_own_kind, index_roles, false, 0},
+	[CACHE_MULTI_ROLES] = {&KUBE_MULTI_ROLES, NULL, keep_own_kind, NULL, false, 0},
+	[CACHE_MODEL_MIRRORS] = {&KUBE_MODEL_MIRRORS, NULL, keep_own_kind, NULL, false, COALESCE_MS},
+	[CACHE_NODES] = {&KUBE_NODES, NULL, node_transform, node_index, true, COALESCE_NODES_MS},
+	[CACHE_NODE_CLAIMS] = {&KUBE_NODE_CLAIMS, NULL, claim_transform, claim_index, true, COALESCE_NODES_MS},
+	[CACHE_NODE_POOLS] = {&KUBE_NODE_POOLS, "karpenter.kaito.sh/managed-by=kaito", keep_own_kind, NULL, false, COALESCE_NODES_MS},
+	[CACHE_SERVICES] = {&KUBE_SERVICES, NULL, keep_service, index_by_owner, true, COALESCE_MS},
+	[CACHE_STATEFULSETS] = {&KUBE_STATEFULSETS, NULL, keep_owned, index_by_owner, true, COALESCE_MS},
+	[CACHE_JOBS] = {&KUBE_JOBS, LABEL_WORKSPACE, keep_job, index_by_owner, true, COALESCE_MS},
+	[CACHE_PODS] = {&KUBE_PODS, LABEL_WORKSPACE, keep_pod, index_pod, false, COALESCE_MS},
 };
 
-struct relay { /* lives as long as its informer */
-	enum cache cache;
-	void (*on_event)(void *context, enum cache cache, enum informer_event event, const json_t *object);
-	void *context;
-};
-static struct relay relays[CACHE_COUNT]; /* written by caches_create before any thread starts */
-
-static void relay_event(void *context, enum informer_event event, const json_t *object)
+bool caches_wanted(const void *world, int cache)
 {
-	const struct relay *r = context;
-	r->on_event(r->context, r->cache, event, object);
+	const struct control *c = world;
+	if (cache == CACHE_NODE_CLAIMS)
+		return c->provisioner->uses_claims;
+	return cache != CACHE_NODE_POOLS || c->provisioner->uses_pools;
 }
 
-void caches_create(struct control *c, const bool wanted[CACHE_COUNT],
-		   void (*on_event)(void *context, enum cache cache, enum informer_event event, const json_t *object), void *context)
+const struct kube_resource *caches_resource(const void *world, int cache)
 {
-	bool machines = strcmp(c->options->node_api, "machine") == 0;
-	for (enum cache i = 0; i < CACHE_COUNT; i++) {
-		if (!wanted[i])
-			continue;
-		relays[i] = (struct relay){i, on_event, context};
-		struct informer_options o = {
-			.resource = i == CACHE_NODE_CLAIMS && machines ? &KUBE_MACHINES : ROWS[i].resource,
-			.label_selector = ROWS[i].label_selector,
-			.transform = ROWS[i].transform,
-			.index = ROWS[i].index,
-			.quiet = ROWS[i].quiet,
-			.on_event = relay_event,
-			.context = &relays[i],
-		};
-		c->caches[i] = informer_new(c->kube, &o);
-	}
-}
-
-void caches_start(struct control *c)
-{
-	for (enum cache i = 0; i < CACHE_COUNT; i++)
-		if (c->caches[i])
-			informer_start(c->caches[i]);
-}
-
-int caches_wait(struct control *c, int64_t timeout_ms, struct err *err)
-{
-	for (enum cache i = 0; i < CACHE_COUNT; i++)
-		if (c->caches[i] && informer_wait(c->caches[i], timeout_ms, err) < 0)
-			return -1;
-	return 0;
-}
-
-void caches_free(struct control *c)
-{
-	for (enum cache i = 0; i < CACHE_COUNT; i++) {
-		informer_free(c->caches[i]);
-		c->caches[i] = NULL;
-	}
+	const struct control *c = world;
+	return cache == CACHE_NODE_CLAIMS && strcmp(c->options->node_api, "machine") == 0 ? &KUBE_MACHINES : NULL;
 }

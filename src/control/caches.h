@@ -1,13 +1,10 @@
-/* caches.h: which informers the enabled controllers share, and what each keeps of an object. */
+/* caches.h: the informers of `kaito controller`, cut down to what its controllers read. */
 #pragma once
 #include "control/control.h"
 
-/* Creates (does not start) the caches that `wanted` marks; events go to on_event. */
-void caches_create(struct control *c, const bool wanted[CACHE_COUNT],
-		   void (*on_event)(void *context, enum cache cache, enum informer_event event, const json_t *object), void *context);
-void caches_start(struct control *c);
-/* Every first list is complete. The error names the resource that is not. */
-WARN_UNUSED int caches_wait(struct control *c, int64_t timeout_ms, struct err *err);
-void caches_free(struct control *c);
+extern const struct operator_cache CACHES[CACHE_COUNT];
+/* Claims and pools only where the provisioner has them; claims of the dialect that was chosen. For struct operator_options. */
+bool caches_wanted(const void *world, int cache);
+const struct kube_resource *caches_resource(const void *world, int cache);
 /* "namespace/name" of the Workspace that controls the object, or NULL. Caller frees. */
 char *caches_workspace_key(const json_t *object);

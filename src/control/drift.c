@@ -25,7 +25,7 @@ static bool drifted(const json_t *claim)
 static bool child_drifted(struct control *c, const json_t *child)
 {
 	CLEANUP(mem_freep) char *key = meta_key(child);
-	CLEANUP(json_decrefp) json_t *claims = informer_find(c->caches[CACHE_NODE_CLAIMS], key);
+	CLEANUP(json_decrefp) json_t *claims = informer_find(c->op.caches[CACHE_NODE_CLAIMS], key);
 	const json_t *claim;
 	size_t i;
 	json_array_foreach(claims, i, claim)
@@ -42,7 +42,7 @@ static bool open_budget(const json_t *pool)
 static bool child_open(struct control *c, const json_t *child)
 {
 	const struct node_request r = request_of(child);
-	CLEANUP(json_decrefp) json_t *pool = pool_find(c->caches[CACHE_NODE_POOLS], &r);
+	CLEANUP(json_decrefp) json_t *pool = pool_find(c->op.caches[CACHE_NODE_POOLS], &r);
 	return pool && open_budget(pool);
 }
 
@@ -52,9 +52,9 @@ static int set_budget(struct inference_set_pass *p, const json_t *child, int nod
 	if (p->c->provisioner->set_drift_budget(&p->c->nodes, &r, nodes, err) < 0)
 		return -1;
 	if (nodes)
-		event_emit(p->c->events, p->object, "Normal", "DriftStarted", "Nodes of Workspace %s are being replaced", meta_name(child));
+		event_emit(p->c->op.events, p->object, "Normal", "DriftStarted", "Nodes of Workspace %s are being replaced", meta_name(child));
 	else
-		event_emit(p->c->events, p->object, "Normal", "DriftComplete", "Nodes of Workspace %s have been replaced", meta_name(child));
+		event_emit(p->c->op.events, p->object, "Normal", "DriftComplete", "Nodes of Workspace %s have been replaced", meta_name(child));
 	return 0;
 }
 
@@ -86,8 +86,9 @@ static int open_next(struct inference_set_pass *p, struct err *err)
 	return 0;
 }
 
-static int reconcile(struct control *c, const char *namespace_, const char *name, struct outcome *out, struct err *err)
+static int reconcile(void *world, const char *namespace_, const char *name, struct outcome *out, struct err *err)
 {
+	struct control *c = world;
 	struct inference_set_pass p CLEANUP(inference_set_done);
 	if (!inference_set_read(&p, c, namespace_, name) || meta_deleting(p.object))
 		return 0;
@@ -100,9 +101,9 @@ static int reconcile(struct control *c, const char *namespace_, const char *name
 }
 
 /* Only drifted claims and open pools are of interest; while one is open the set looks again by itself. */
-static void keys(struct control *c, enum cache cache, const json_t *object, void (*add)(void *list, const char *key), void *list)
+static void keys(void *world, int cache, const json_t *object, void (*add)(void *list, const char *key), void *list)
 {
-	(void)c;
+	(void)world;
 	const char *set = meta_label(object, LABEL_POOL_SET), *ns = meta_label(object, LABEL_POOL_SET_NAMESPACE);
 	if (!set || !ns || !(cache == CACHE_NODE_CLAIMS ? drifted(object) : open_budget(object)))
 		return;
@@ -110,13 +111,14 @@ static void keys(struct control *c, enum cache cache, const json_t *object, void
 	add(list, key);
 }
 
-static bool enabled(const struct control_options *o)
+static bool enabled(const void *world)
 {
+	const struct control_options *o = ((const struct control *)world)->options;
 	return strcmp(o->node_provisioner, "karpenter") == 0 && o->gates[GATE_INFERENCE_SET];
 }
 
-static const enum cache WATCHED[] = {CACHE_NODE_CLAIMS, CACHE_NODE_POOLS};
-const struct controller DRIFT_CONTROLLER = {
+static const int WATCHED[] = {CACHE_NODE_CLAIMS, CACHE_NODE_POOLS};
+const struct operator_controller DRIFT_CONTROLLER = {
 	.name = "drift",
 	.workers = 5,
 	.reconcile = reconcile,

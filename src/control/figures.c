@@ -11,25 +11,13 @@
 #include <stdio.h>
 #include <string.h>
 
-static const double SECONDS[] = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60};
-#define HISTOGRAM METRIC_HISTOGRAM, SECONDS, sizeof SECONDS / sizeof SECONDS[0]
-
 static const struct metric_row ROWS[FIGURE_COUNT] = {
 	[FIGURE_WORKSPACES] = {"kaito_workspace_count", "Workspaces by phase.", METRIC_GAUGE, NULL, 0},
 	[FIGURE_PRESETS] = {"kaito_workspace_preset_count", "Workspaces by preset.", METRIC_GAUGE, NULL, 0},
 	[FIGURE_PVC_BYTES] = {"kaito_workspace_pvc_allocated_bytes", "Bytes that a Workspace's volume claim asks for.", METRIC_GAUGE, NULL, 0},
 	[FIGURE_PVC_COUNT] = {"kaito_workspace_pvc_count", "Volume claims of a Workspace.", METRIC_GAUGE, NULL, 0},
 	[FIGURE_SETS] = {"kaito_inferenceset_count", "InferenceSets by phase.", METRIC_GAUGE, NULL, 0},
-	[FIGURE_RECONCILES] = {"controller_runtime_reconcile_total", "Reconciles by controller and result.", METRIC_COUNTER, NULL, 0},
-	[FIGURE_RECONCILE_SECONDS] = {"controller_runtime_reconcile_time_seconds", "Length of a reconcile.", HISTOGRAM},
-	[FIGURE_RECONCILE_ERRORS] = {"controller_runtime_reconcile_errors_total", "Reconciles that failed.", METRIC_COUNTER, NULL, 0},
-	[FIGURE_WORKERS_BUSY] = {"controller_runtime_active_workers", "Workers in a reconcile.", METRIC_GAUGE, NULL, 0},
-	[FIGURE_QUEUE_DEPTH] = {"workqueue_depth", "Keys waiting.", METRIC_GAUGE, NULL, 0},
-	[FIGURE_QUEUE_ADDS] = {"workqueue_adds_total", "Keys added.", METRIC_COUNTER, NULL, 0},
-	[FIGURE_QUEUE_RETRIES] = {"workqueue_retries_total", "Keys added after a failure.", METRIC_COUNTER, NULL, 0},
-	[FIGURE_QUEUE_SECONDS] = {"workqueue_queue_duration_seconds", "Time a key waited.", HISTOGRAM},
-	[FIGURE_REQUESTS] = {"rest_client_requests_total", "Answers of the API server by code and method.", METRIC_COUNTER, NULL, 0},
-	[FIGURE_LEADER] = {"leader_election_master_status", "1 while this process leads.", METRIC_GAUGE, NULL, 0},
+	OPERATOR_METRIC_ROWS,
 	[FIGURE_BUILD] = {"kaito_build_info", "Always 1; the version is a label.", METRIC_GAUGE, NULL, 0},
 };
 
@@ -41,40 +29,6 @@ struct metrics *figures_new(const char *version)
 	metrics_set(m, FIGURE_BUILD, labels.data, 1);
 	buf_done(&labels);
 	return m;
-}
-
-void figures_reconciled(struct metrics *m, const char *controller, const char *result, double seconds, double waited_s)
-{
-	char one[96], both[160];
-	snprintf(one, sizeof one, "controller=\"%s\"", controller);
-	snprintf(both, sizeof both, "controller=\"%s\",result=\"%s\"", controller, result);
-	metrics_add(m, FIGURE_RECONCILES, both, 1);
-	metrics_observe(m, FIGURE_RECONCILE_SECONDS, one, seconds);
-	metrics_add(m, FIGURE_RECONCILE_ERRORS, one, strcmp(result, "error") == 0);
-	snprintf(one, sizeof one, "name=\"%s\"", controller);
-	metrics_observe(m, FIGURE_QUEUE_SECONDS, one, waited_s);
-}
-
-void figures_request(struct metrics *m, const char *method, int status)
-{
-	char labels[96];
-	if (status > 0)
-		snprintf(labels, sizeof labels, "code=\"%d\",method=\"%s\"", status, method);
-	else
-		snprintf(labels, sizeof labels, "code=\"<error>\",method=\"%s\"", method);
-	metrics_add(m, FIGURE_REQUESTS, labels, 1);
-}
-
-void figures_queue(struct metrics *m, const char *controller, struct work_queue *q)
-{
-	struct work_queue_figures f = work_queue_figures(q);
-	char name[96], labels[96];
-	snprintf(name, sizeof name, "name=\"%s\"", controller);
-	snprintf(labels, sizeof labels, "controller=\"%s\"", controller);
-	metrics_set(m, FIGURE_QUEUE_DEPTH, name, (double)f.depth);
-	metrics_set(m, FIGURE_QUEUE_ADDS, name, (double)f.adds);
-	metrics_set(m, FIGURE_QUEUE_RETRIES, name, (double)f.retries);
-	metrics_set(m, FIGURE_WORKERS_BUSY, labels, (double)f.in_work);
 }
 
 /* --- objects ------------------------------------------------------------------------------------------------- */
@@ -134,28 +88,29 @@ static void set_presets(struct metrics *m, const struct map *presets)
 void figures_objects(struct control *c)
 {
 	struct tally t = {.ready_type = "WorkspaceSucceeded"};
-	informer_each(c->caches[CACHE_WORKSPACES], count_one, &t);
-	set_phases(c->metrics, FIGURE_WORKSPACES, &t);
-	set_presets(c->metrics, &t.presets);
+	informer_each(c->op.caches[CACHE_WORKSPACES], count_one, &t);
+	set_phases(c->op.metrics, FIGURE_WORKSPACES, &t);
+	set_presets(c->op.metrics, &t.presets);
 	map_done(&t.presets);
-	if (!c->caches[CACHE_INFERENCE_SETS])
+	if (!c->op.caches[CACHE_INFERENCE_SETS])
 		return;
 	struct tally sets = {.ready_type = "InferenceSetReady"};
-	informer_each(c->caches[CACHE_INFERENCE_SETS], count_one, &sets);
-	set_phases(c->metrics, FIGURE_SETS, &sets);
+	informer_each(c->op.caches[CACHE_INFERENCE_SETS], count_one, &sets);
+	set_phases(c->op.metrics, FIGURE_SETS, &sets);
 	map_done(&sets.presets);
 }
 
-int figures_volumes(struct control *c, struct err *err)
+static int read_volumes(void *world, struct err *err)
 {
+	struct control *c = world;
 	CLEANUP(json_decrefp) json_t *claims = NULL;
-	if (informer_count(c->caches[CACHE_STATEFULSETS]) == 0)
+	if (informer_count(c->op.caches[CACHE_STATEFULSETS]) == 0)
 		return 0;
-	if (kube_list_array(c->kube, &KUBE_PVCS, NULL, LABEL_WORKSPACE, &claims, err) < 0)
+	if (kube_list_array(c->op.kube, &KUBE_PVCS, NULL, LABEL_WORKSPACE, &claims, err) < 0)
 		return -1;
 	struct map counts = {0};
-	metrics_clear(c->metrics, FIGURE_PVC_BYTES);
-	metrics_clear(c->metrics, FIGURE_PVC_COUNT);
+	metrics_clear(c->op.metrics, FIGURE_PVC_BYTES);
+	metrics_clear(c->op.metrics, FIGURE_PVC_COUNT);
 	size_t i;
 	json_t *claim;
 	json_array_foreach(claims, i, claim) {
@@ -167,14 +122,22 @@ int figures_volumes(struct control *c, struct err *err)
 		map_put(&counts, buf_str(&labels), (void *)((uintptr_t)map_get(&counts, buf_str(&labels)) + 1));
 		metrics_label(&labels, "pvc_name", meta_name(claim));
 		if (quantity_parse(json_text_at(claim, "0", "spec", "resources", "requests", "storage", NULL), &bytes, &ignored) == 0)
-			metrics_set(c->metrics, FIGURE_PVC_BYTES, labels.data, bytes);
+			metrics_set(c->op.metrics, FIGURE_PVC_BYTES, labels.data, bytes);
 		buf_done(&labels);
 	}
 	struct map_entry entry;
 	for (size_t n = 0; map_next(&counts, &n, &entry);) {
 		CLEANUP(mem_freep) char *labels = mem_strndup(entry.key.data, entry.key.len);
-		metrics_set(c->metrics, FIGURE_PVC_COUNT, labels, (double)(uintptr_t)entry.value);
+		metrics_set(c->op.metrics, FIGURE_PVC_COUNT, labels, (double)(uintptr_t)entry.value);
 	}
 	map_done(&counts);
 	return 0;
 }
+
+static int64_t volumes_period_ms(const void *world)
+{
+	(void)world;
+	return 60000;
+}
+
+const struct operator_controller VOLUME_FIGURES = {.name = "volume-figures", .tick = read_volumes, .period_ms = volumes_period_ms};

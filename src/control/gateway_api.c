@@ -2,7 +2,7 @@
 #include "control/gateway_api.h"
 
 #include "base/mem.h"
-#include "control/object_write.h"
+#include "kube/object_write.h"
 #include "kube/condition.h"
 #include "kube/meta.h"
 #include <stdio.h>
@@ -62,18 +62,18 @@ bool gateway_api_covers(const json_t *has, const json_t *wanted)
 static int ensure(struct control *c, const struct kube_resource *r, const json_t *wanted, json_t **stored, struct err *err)
 {
 	struct err why = ERR_INIT;
-	if (kube_get(c->kube, r, meta_namespace(wanted), meta_name(wanted), stored, &why) == 0) {
+	if (kube_get(c->op.kube, r, meta_namespace(wanted), meta_name(wanted), stored, &why) == 0) {
 		json_t *spec = json_object_get(wanted, "spec");
 		if (gateway_api_covers(json_object_get(*stored, "spec"), spec))
 			return 0;
 		CLEANUP(json_decrefp) json_t *body = json_pack("{s:O}", "spec", spec);
 		json_decref(*stored);
 		*stored = NULL;
-		if (kube_patch(c->kube, r, meta_namespace(wanted), meta_name(wanted), NULL, KUBE_PATCH_MERGE, body, stored, err) < 0)
+		if (kube_patch(c->op.kube, r, meta_namespace(wanted), meta_name(wanted), NULL, KUBE_PATCH_MERGE, body, stored, err) < 0)
 			return err_wrap(err, "update %s %s", r->kind, meta_name(wanted));
 		return 0;
 	}
-	if (why.kind == ERR_NOT_FOUND && kube_create(c->kube, r, wanted, stored, &why) == 0)
+	if (why.kind == ERR_NOT_FOUND && kube_create(c->op.kube, r, wanted, stored, &why) == 0)
 		return 0;
 	if (why.kind == ERR_NOT_FOUND)
 		return 1;

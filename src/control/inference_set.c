@@ -9,8 +9,6 @@
 #include "kube/meta.h"
 #include <string.h>
 
-const struct object_kind INFERENCE_SET_KIND = {&KUBE_INFERENCE_SETS, CACHE_INFERENCE_SETS};
-
 static json_t *revision_data(const void *set)
 {
 	return inference_set_revision_data(set);
@@ -29,8 +27,8 @@ static void read_spec(struct inference_set_pass *p)
 
 bool inference_set_read(struct inference_set_pass *p, struct control *c, const char *namespace_, const char *name)
 {
-	*p = (struct inference_set_pass){.c = c};
-	p->object = informer_get(c->caches[CACHE_INFERENCE_SETS], namespace_, name);
+	*p = (struct inference_set_pass){.c = c, .home = {c->op.kube, &KUBE_INFERENCE_SETS, c->op.caches[CACHE_INFERENCE_SETS]}};
+	p->object = informer_get(c->op.caches[CACHE_INFERENCE_SETS], namespace_, name);
 	if (!p->object)
 		return false;
 	read_spec(p);
@@ -61,7 +59,7 @@ static int metadata_step(struct inference_set_pass *p, struct err *err)
 		json_object_set_new(metadata, "annotations", json_pack("{s:s,s:s}", REVISIONS.annotation_hash, revision.hash, REVISIONS.annotation_revision, revision.number));
 	if (!finalizer)
 		json_object_set_new(metadata, "finalizers", object_finalizers(p->object, FINALIZER_SET, true));
-	return object_write_metadata(p->c, &INFERENCE_SET_KIND, &p->object, metadata, err);
+	return object_write_metadata(&p->home, &p->object, metadata, err);
 }
 
 /* Children first; the finalizer goes when none is left. */
@@ -78,7 +76,7 @@ static int delete_step(struct inference_set_pass *p, struct err *err)
 			return -1;
 	if (json_array_size(p->children) + json_array_size(p->leaving) > 0)
 		return 0; /* that they are gone comes as an event */
-	return object_let_go(p->c, &INFERENCE_SET_KIND, p->object, FINALIZER_SET, err);
+	return object_let_go(&p->home, p->object, FINALIZER_SET, err);
 }
 
 /* Roles of a MultiRoleInference share its pool; a template's pods are not known to speak the protocol. */
@@ -101,8 +99,9 @@ static int spec_step(struct inference_set_pass *p, struct err *err)
 	return pool_step(p, err);
 }
 
-static int reconcile(struct control *c, const char *namespace_, const char *name, struct outcome *out, struct err *err)
+static int reconcile(void *world, const char *namespace_, const char *name, struct outcome *out, struct err *err)
 {
+	struct control *c = world;
 	struct inference_set_pass p CLEANUP(inference_set_done);
 	if (!inference_set_read(&p, c, namespace_, name))
 		return 0;
@@ -122,9 +121,9 @@ static int reconcile(struct control *c, const char *namespace_, const char *name
 	return rc;
 }
 
-static void keys(struct control *c, enum cache cache, const json_t *object, void (*add)(void *list, const char *key), void *list)
+static void keys(void *world, int cache, const json_t *object, void (*add)(void *list, const char *key), void *list)
 {
-	(void)c;
+	(void)world;
 	const char *set = meta_label(object, LABEL_CREATED_BY_SET);
 	CLEANUP(mem_freep) char *key = NULL;
 	if (cache == CACHE_INFERENCE_SETS)
@@ -135,13 +134,14 @@ static void keys(struct control *c, enum cache cache, const json_t *object, void
 		add(list, key);
 }
 
-static bool enabled(const struct control_options *o)
+static bool enabled(const void *world)
 {
+	const struct control_options *o = ((const struct control *)world)->options;
 	return o->gates[GATE_INFERENCE_SET];
 }
 
-static const enum cache WATCHED[] = {CACHE_INFERENCE_SETS, CACHE_WORKSPACES};
-const struct controller INFERENCE_SET_CONTROLLER = {
+static const int WATCHED[] = {CACHE_INFERENCE_SETS, CACHE_WORKSPACES};
+const struct operator_controller INFERENCE_SET_CONTROLLER = {
 	.name = "inferenceset",
 	.workers = 5,
 	.reconcile = reconcile,

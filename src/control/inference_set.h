@@ -3,10 +3,11 @@
  * first), inference_set_status.c. A replica is a Workspace. */
 #pragma once
 #include "control/gateway_api.h"
-#include "control/object_write.h"
+#include "kube/object_write.h"
 
 struct inference_set_pass {
 	struct control *c;
+	struct object_home home;
 	json_t *object;      /* the InferenceSet, owned; replaced by the answer of each own write */
 	json_t *spec;        /* spec as a typed client writes it, owned */
 	json_t *children;    /* Workspaces that stay, sorted by name, owned */
@@ -17,7 +18,6 @@ struct inference_set_pass {
 	int64_t requeue_ms;
 	struct err error;    /* what stopped the pass */
 };
-extern const struct object_kind INFERENCE_SET_KIND;
 
 /* --- inference_set_children.c */
 void inference_set_children_load(struct inference_set_pass *p);

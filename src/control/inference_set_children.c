@@ -21,7 +21,7 @@ bool inference_set_child_ready(const json_t *child)
 
 bool inference_set_child_rolled(const struct inference_set_pass *p, const json_t *child)
 {
-	struct informer *cache = p->c->caches[CACHE_STATEFULSETS];
+	struct informer *cache = p->c->op.caches[CACHE_STATEFULSETS];
 	CLEANUP(json_decrefp) json_t *s = cache ? informer_get(cache, meta_namespace(child), meta_name(child)) : NULL;
 	const json_t *status = json_object_get(s, "status");
 	return !s || (json_int_at(status, 0, "observedGeneration", NULL) >= meta_generation(s) &&
@@ -109,7 +109,7 @@ static void sort_in(struct inference_set_pass *p, json_t *all)
 void inference_set_children_load(struct inference_set_pass *p)
 {
 	CLEANUP(mem_freep) char *key = meta_key(p->object);
-	sort_in(p, informer_find(p->c->caches[CACHE_WORKSPACES], key));
+	sort_in(p, informer_find(p->c->op.caches[CACHE_WORKSPACES], key));
 }
 
 /* As the API server has them now. */
@@ -118,10 +118,10 @@ static int load_live(struct inference_set_pass *p, struct err *err)
 	CLEANUP(mem_freep) char *selector = mem_printf(LABEL_CREATED_BY_SET "=%s", meta_name(p->object));
 	json_t *all = NULL, *child;
 	size_t i;
-	if (kube_list_array(p->c->kube, &KUBE_WORKSPACES, meta_namespace(p->object), selector, &all, err) < 0)
+	if (kube_list_array(p->c->op.kube, &KUBE_WORKSPACES, meta_namespace(p->object), selector, &all, err) < 0)
 		return -1;
 	json_array_foreach(all, i, child)
-		informer_learn(p->c->caches[CACHE_WORKSPACES], child);
+		informer_learn(p->c->op.caches[CACHE_WORKSPACES], child);
 	sort_in(p, all);
 	return 0;
 }
@@ -143,7 +143,7 @@ static int take_existing(struct inference_set_pass *p, const char *name, struct 
 {
 	json_t *found = NULL;
 	struct err why = ERR_INIT;
-	if (kube_get(p->c->kube, &KUBE_WORKSPACES, meta_namespace(p->object), name, &found, &why) < 0) {
+	if (kube_get(p->c->op.kube, &KUBE_WORKSPACES, meta_namespace(p->object), name, &found, &why) < 0) {
 		if (why.kind == ERR_NOT_FOUND)
 			return 0; /* gone meanwhile, which comes as an event */
 		*err = why;
@@ -151,7 +151,7 @@ static int take_existing(struct inference_set_pass *p, const char *name, struct 
 	}
 	bool own = meta_controlled_by(found, meta_uid(p->object));
 	if (own) {
-		informer_learn(p->c->caches[CACHE_WORKSPACES], found);
+		informer_learn(p->c->op.caches[CACHE_WORKSPACES], found);
 		json_array_append(meta_deleting(found) ? p->leaving : p->children, found);
 	}
 	json_decref(found);
@@ -168,15 +168,15 @@ static int make(struct inference_set_pass *p, const char *name, const struct sur
 	}
 	json_t *stored = NULL;
 	struct err why = ERR_INIT;
-	if (kube_create(p->c->kube, &KUBE_WORKSPACES, body, &stored, &why) < 0) {
+	if (kube_create(p->c->op.kube, &KUBE_WORKSPACES, body, &stored, &why) < 0) {
 		if (why.kind == ERR_EXISTS)
 			return take_existing(p, name, err);
 		*err = why;
 		return err_wrap(err, "create Workspace %s", name);
 	}
-	informer_learn(p->c->caches[CACHE_WORKSPACES], stored);
+	informer_learn(p->c->op.caches[CACHE_WORKSPACES], stored);
 	json_array_append_new(p->children, stored);
-	event_emit(p->c->events, p->object, "Normal", "WorkspaceCreated", "Created Workspace %s", name);
+	event_emit(p->c->op.events, p->object, "Normal", "WorkspaceCreated", "Created Workspace %s", name);
 	return 0;
 }
 
@@ -199,8 +199,8 @@ int inference_set_child_delete(struct inference_set_pass *p, const json_t *child
 {
 	struct kube_delete_options o = {.uid = meta_uid(child), .grace_s = -1};
 	struct err failure = ERR_INIT;
-	if (kube_delete(p->c->kube, &KUBE_WORKSPACES, meta_namespace(child), meta_name(child), &o, &failure) == 0)
-		event_emit(p->c->events, p->object, "Normal", "WorkspaceDeleted", "Deleted Workspace %s: %s", meta_name(child), why);
+	if (kube_delete(p->c->op.kube, &KUBE_WORKSPACES, meta_namespace(child), meta_name(child), &o, &failure) == 0)
+		event_emit(p->c->op.events, p->object, "Normal", "WorkspaceDeleted", "Deleted Workspace %s: %s", meta_name(child), why);
 	else if (failure.kind != ERR_NOT_FOUND && failure.kind != ERR_CONFLICT) {
 		*err = failure;
 		return err_wrap(err, "delete Workspace %s", meta_name(child));
@@ -231,7 +231,7 @@ int inference_set_child_surge(struct inference_set_pass *p, const char *version,
 	if ((int64_t)json_array_size(p->children) > p->replicas)
 		return 0;
 	if (ceiling(p) <= p->replicas) {
-		event_emit(p->c->events, p->object, "Warning", "UpgradeBlocked", "nodeCountLimit leaves no room for an extra replica; raise it or use the strategy InPlace");
+		event_emit(p->c->op.events, p->object, "Warning", "UpgradeBlocked", "nodeCountLimit leaves no room for an extra replica; raise it or use the strategy InPlace");
 		return 0;
 	}
 	return make_in_free_slots(p, 1, &marks, err);
@@ -252,7 +252,7 @@ static bool surging(const struct inference_set_pass *p)
 
 static bool on_old_image(const struct inference_set_pass *p, const json_t *child)
 {
-	struct informer *cache = p->c->caches[CACHE_STATEFULSETS];
+	struct informer *cache = p->c->op.caches[CACHE_STATEFULSETS];
 	CLEANUP(json_decrefp) json_t *set = cache ? informer_get(cache, meta_namespace(child), meta_name(child)) : NULL;
 	return scale_down_old_image(set, p->c->options->base_tag);
 }

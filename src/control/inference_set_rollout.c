@@ -49,7 +49,7 @@ static int earlier_hashes(const struct inference_set_pass *p, json_t **out, stru
 {
 	CLEANUP(mem_freep) char *selector = mem_printf("inferenceset.kaito.io/name=%s", meta_name(p->object));
 	CLEANUP(json_decrefp) json_t *revisions = NULL;
-	if (kube_list_array(p->c->kube, &KUBE_REVISIONS, meta_namespace(p->object), selector, &revisions, err) < 0)
+	if (kube_list_array(p->c->op.kube, &KUBE_REVISIONS, meta_namespace(p->object), selector, &revisions, err) < 0)
 		return -1;
 	*out = json_object();
 	const json_t *r;
@@ -111,10 +111,10 @@ static int update(struct inference_set_pass *p, const json_t *child, struct err 
 	CLEANUP(json_decrefp) json_t *body = json_pack("{s:{s:s},s:o}", "metadata", "resourceVersion", meta_version(child), "inference",
 						       object_difference(json_object_get(child, "inference"), json_object_get(wanted, "inference")));
 	CLEANUP(json_decrefp) json_t *stored = NULL;
-	if (kube_patch(p->c->kube, &KUBE_WORKSPACES, meta_namespace(child), meta_name(child), NULL, KUBE_PATCH_MERGE, body, &stored, err) < 0)
+	if (kube_patch(p->c->op.kube, &KUBE_WORKSPACES, meta_namespace(child), meta_name(child), NULL, KUBE_PATCH_MERGE, body, &stored, err) < 0)
 		return err_wrap(err, "update Workspace %s", meta_name(child));
-	informer_learn(p->c->caches[CACHE_WORKSPACES], stored);
-	event_emit(p->c->events, p->object, "Normal", "WorkspaceUpdated", "Updated Workspace %s to the changed template", meta_name(child));
+	informer_learn(p->c->op.caches[CACHE_WORKSPACES], stored);
+	event_emit(p->c->op.events, p->object, "Normal", "WorkspaceUpdated", "Updated Workspace %s to the changed template", meta_name(child));
 	return 0;
 }
 
@@ -155,9 +155,9 @@ static int add_labels(struct inference_set_pass *p, const json_t *child, struct 
 	if (json_object_size(labels) == 0)
 		return 0;
 	CLEANUP(json_decrefp) json_t *body = json_pack("{s:{s:O}}", "metadata", "labels", labels);
-	if (kube_patch(p->c->kube, &KUBE_WORKSPACES, meta_namespace(child), meta_name(child), NULL, KUBE_PATCH_MERGE, body, &stored, err) < 0)
+	if (kube_patch(p->c->op.kube, &KUBE_WORKSPACES, meta_namespace(child), meta_name(child), NULL, KUBE_PATCH_MERGE, body, &stored, err) < 0)
 		return err_wrap(err, "label Workspace %s", meta_name(child));
-	informer_learn(p->c->caches[CACHE_WORKSPACES], stored);
+	informer_learn(p->c->op.caches[CACHE_WORKSPACES], stored);
 	return 0;
 }
 

@@ -116,12 +116,12 @@ int inference_set_status_write(struct inference_set_pass *p, struct err *err)
 	put_count(status, "replicas", (int64_t)json_array_size(p->children));
 	put_count(status, "readyReplicas", f.ready);
 	json_object_set_new(status, "selector", json_string(selector));
-	return object_write_status(p->c, &INFERENCE_SET_KIND, &p->object, status, err);
+	return object_write_status(&p->home, &p->object, status, err);
 }
 
 int inference_set_status_deleting(struct inference_set_pass *p, struct err *err)
 {
 	CLEANUP(json_decrefp) json_t *status = object_status_copy(p->object);
 	put(p, status, "InferenceSetDeleting", true, "inferencesetDeleted", "inferenceset is being deleted");
-	return object_write_status(p->c, &INFERENCE_SET_KIND, &p->object, status, err);
+	return object_write_status(&p->home, &p->object, status, err);
 }

@@ -3,14 +3,12 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "control/gateway_api.h"
-#include "control/object_write.h"
 #include "crd/names.h"
 #include "kube/condition.h"
 #include "kube/meta.h"
+#include "kube/object_write.h"
 #include <stdio.h>
 #include <string.h>
-
-static const struct object_kind KIND = {&KUBE_MULTI_ROLES, CACHE_MULTI_ROLES};
 
 /* To add a role: a row. */
 static const struct role { const char *type, *title; } ROLES[] = {{"prefill", "Prefill"}, {"decode", "Decode"}};
@@ -41,6 +39,7 @@ static const char DEFAULT_PLUGINS[] =
 
 struct pass {
 	struct control *c;
+	struct object_home home;
 	json_t *object, *sets[ROLE_COUNT]; /* owned; a set is NULL when it is not there */
 	struct gateway_api_state pool;
 	struct err error;
@@ -110,7 +109,7 @@ static json_t *set_new(const json_t *object, const struct role *r)
 
 static void learn_set(struct pass *p, size_t role, json_t *stored)
 {
-	informer_learn(p->c->caches[CACHE_INFERENCE_SETS], stored);
+	informer_learn(p->c->op.caches[CACHE_INFERENCE_SETS], stored);
 	json_decref(p->sets[role]);
 	p->sets[role] = stored;
 }
@@ -119,9 +118,9 @@ static int create_set(struct pass *p, size_t role, const json_t *wanted, struct 
 {
 	json_t *stored = NULL;
 	struct err why = ERR_INIT;
-	if (kube_create(p->c->kube, &KUBE_INFERENCE_SETS, wanted, &stored, &why) < 0) {
+	if (kube_create(p->c->op.kube, &KUBE_INFERENCE_SETS, wanted, &stored, &why) < 0) {
 		if (why.kind == ERR_EXISTS) { /* the cache is behind: look at what is there */
-			if (kube_get(p->c->kube, &KUBE_INFERENCE_SETS, meta_namespace(wanted), meta_name(wanted), &stored, err) < 0)
+			if (kube_get(p->c->op.kube, &KUBE_INFERENCE_SETS, meta_namespace(wanted), meta_name(wanted), &stored, err) < 0)
 				return -1;
 		} else {
 			*err = why;
@@ -160,7 +159,7 @@ static int mend_set(struct pass *p, size_t role, const json_t *wanted, struct er
 		return 0;
 	CLEANUP(json_decrefp) json_t *body = json_pack("{s:{s:s,s:O},s:O}", "metadata", "resourceVersion", meta_version(set), "labels", labels, "spec", changes);
 	json_t *stored = NULL;
-	if (kube_patch(p->c->kube, &KUBE_INFERENCE_SETS, meta_namespace(set), meta_name(set), NULL, KUBE_PATCH_MERGE, body, &stored, err) < 0)
+	if (kube_patch(p->c->op.kube, &KUBE_INFERENCE_SETS, meta_namespace(set), meta_name(set), NULL, KUBE_PATCH_MERGE, body, &stored, err) < 0)
 		return err_wrap(err, "update InferenceSet %s", meta_name(set));
 	learn_set(p, role, stored);
 	return 0;
@@ -170,7 +169,7 @@ static void load_sets(struct pass *p)
 {
 	for (size_t i = 0; i < ROLE_COUNT; i++) {
 		CLEANUP(mem_freep) char *name = mem_printf("%s-%s", meta_name(p->object), ROLES[i].type);
-		p->sets[i] = informer_get(p->c->caches[CACHE_INFERENCE_SETS], meta_namespace(p->object), name);
+		p->sets[i] = informer_get(p->c->op.caches[CACHE_INFERENCE_SETS], meta_namespace(p->object), name);
 	}
 }
 
@@ -192,7 +191,7 @@ static int pool_step(struct pass *p, struct err *err)
 	CLEANUP(json_decrefp) json_t *config = NULL;
 	const char *name = json_text_at(p->object, "", "spec", "eppPluginsConfig", NULL);
 	if (name[0] && p->c->options->gates[GATE_GATEWAY_API]) {
-		if (kube_get(p->c->kube, &KUBE_CONFIGMAPS, meta_namespace(p->object), name, &config, err) < 0)
+		if (kube_get(p->c->op.kube, &KUBE_CONFIGMAPS, meta_namespace(p->object), name, &config, err) < 0)
 			return err_wrap(err, "Failed to read eppPluginsConfig");
 		pool.plugins = json_text_at(config, NULL, "data", "config.yaml", NULL);
 		if (!pool.plugins)
@@ -248,12 +247,12 @@ static int status_step(struct pass *p, struct err *err)
 	else
 		put(&d, "Ready", ready, ready ? "Ready" : "NotReady", ready ? "All components are ready" : "Not all components are ready");
 	json_object_set_new(status, "observedGeneration", json_integer(meta_generation(p->object)));
-	if (object_write_status(p->c, &KIND, &p->object, status, err) < 0)
+	if (object_write_status(&p->home, &p->object, status, err) < 0)
 		return -1;
 	if (p->error.kind != ERR_NONE)
-		event_emit(p->c->events, p->object, "Warning", "ReconcileFailed", "%s", p->error.message);
+		event_emit(p->c->op.events, p->object, "Warning", "ReconcileFailed", "%s", p->error.message);
 	else if (strcmp(before, meta_version(p->object)) != 0)
-		event_emit(p->c->events, p->object, "Normal", "Reconciled", "MultiRoleInference reconciled successfully");
+		event_emit(p->c->op.events, p->object, "Normal", "Reconciled", "MultiRoleInference reconciled successfully");
 	return 0;
 }
 
@@ -263,14 +262,14 @@ static int tell_deleting(struct pass *p, struct err *err)
 	struct draft d = {.p = p, .conditions = json_object_get(status, "conditions")};
 	clock_rfc3339(clock_wall_s(), d.now);
 	put(&d, "Deleting", true, "MultiRoleInferenceDeleted", "MultiRoleInference is being deleted");
-	return object_write_status(p->c, &KIND, &p->object, status, err);
+	return object_write_status(&p->home, &p->object, status, err);
 }
 
 static int delete_set(struct pass *p, const json_t *set, struct err *err)
 {
 	struct kube_delete_options o = {.uid = meta_uid(set), .grace_s = -1};
 	struct err why = ERR_INIT;
-	if (kube_delete(p->c->kube, &KUBE_INFERENCE_SETS, meta_namespace(set), meta_name(set), &o, &why) < 0 && why.kind != ERR_NOT_FOUND && why.kind != ERR_CONFLICT) {
+	if (kube_delete(p->c->op.kube, &KUBE_INFERENCE_SETS, meta_namespace(set), meta_name(set), &o, &why) < 0 && why.kind != ERR_NOT_FOUND && why.kind != ERR_CONFLICT) {
 		*err = why;
 		return err_wrap(err, "delete InferenceSet %s", meta_name(set));
 	}
@@ -293,8 +292,8 @@ static int delete_step(struct pass *p, struct err *err)
 	}
 	if (left > 0)
 		return 0;
-	event_emit(p->c->events, p->object, "Normal", "Deleted", "MultiRoleInference deleted and child InferenceSets cleaned up");
-	return object_let_go(p->c, &KIND, p->object, FINALIZER_ROLES, err);
+	event_emit(p->c->op.events, p->object, "Normal", "Deleted", "MultiRoleInference deleted and child InferenceSets cleaned up");
+	return object_let_go(&p->home, p->object, FINALIZER_ROLES, err);
 }
 
 static int finalizer_step(struct pass *p, struct err *err)
@@ -302,13 +301,14 @@ static int finalizer_step(struct pass *p, struct err *err)
 	if (meta_has_finalizer(p->object, FINALIZER_ROLES))
 		return 0;
 	json_t *metadata = json_pack("{s:o}", "finalizers", object_finalizers(p->object, FINALIZER_ROLES, true));
-	return object_write_metadata(p->c, &KIND, &p->object, metadata, err);
+	return object_write_metadata(&p->home, &p->object, metadata, err);
 }
 
-static int reconcile(struct control *c, const char *namespace_, const char *name, struct outcome *out, struct err *err)
+static int reconcile(void *world, const char *namespace_, const char *name, struct outcome *out, struct err *err)
 {
-	struct pass p CLEANUP(pass_done) = {.c = c};
-	p.object = informer_get(c->caches[CACHE_MULTI_ROLES], namespace_, name);
+	struct control *c = world;
+	struct pass p CLEANUP(pass_done) = {.c = c, .home = {c->op.kube, &KUBE_MULTI_ROLES, c->op.caches[CACHE_MULTI_ROLES]}};
+	p.object = informer_get(c->op.caches[CACHE_MULTI_ROLES], namespace_, name);
 	if (!p.object)
 		return 0;
 	load_sets(&p);
@@ -332,9 +332,9 @@ static int reconcile(struct control *c, const char *namespace_, const char *name
 	return rc;
 }
 
-static void keys(struct control *c, enum cache cache, const json_t *object, void (*add)(void *list, const char *key), void *list)
+static void keys(void *world, int cache, const json_t *object, void (*add)(void *list, const char *key), void *list)
 {
-	(void)c;
+	(void)world;
 	const char *roles = meta_label(object, LABEL_CREATED_BY_ROLES);
 	CLEANUP(mem_freep) char *key = NULL;
 	if (cache == CACHE_MULTI_ROLES)
@@ -345,13 +345,14 @@ static void keys(struct control *c, enum cache cache, const json_t *object, void
 		add(list, key);
 }
 
-static bool enabled(const struct control_options *o)
+static bool enabled(const void *world)
 {
+	const struct control_options *o = ((const struct control *)world)->options;
 	return o->gates[GATE_MULTI_ROLE];
 }
 
-static const enum cache WATCHED[] = {CACHE_MULTI_ROLES, CACHE_INFERENCE_SETS};
-const struct controller MULTI_ROLE_CONTROLLER = {
+static const int WATCHED[] = {CACHE_MULTI_ROLES, CACHE_INFERENCE_SETS};
+const struct operator_controller MULTI_ROLE_CONTROLLER = {
 	.name = "multiroleinference",
 	.workers = 3,
 	.reconcile = reconcile,

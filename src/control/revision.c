@@ -56,7 +56,7 @@ static int delete_oldest(struct control *c, const struct source *s, const json_t
 	struct err why = ERR_INIT;
 	if (json_array_size(list) < HISTORY_MAX || !oldest)
 		return 0;
-	if (kube_delete(c->kube, &KUBE_REVISIONS, meta_namespace(s->object), meta_name(oldest), NULL, &why) < 0 && why.kind != ERR_NOT_FOUND)
+	if (kube_delete(c->op.kube, &KUBE_REVISIONS, meta_namespace(s->object), meta_name(oldest), NULL, &why) < 0 && why.kind != ERR_NOT_FOUND)
 		return err_set(err, why.kind, "delete ControllerRevision %s: %s", meta_name(oldest), why.message);
 	return 0;
 }
@@ -66,7 +66,7 @@ static int create(struct control *c, const struct source *s, const char *name, c
 {
 	CLEANUP(json_decrefp) json_t *r = revision_new(s, name, hash, number);
 	struct err why = ERR_INIT;
-	if (kube_create(c->kube, &KUBE_REVISIONS, r, NULL, &why) == 0)
+	if (kube_create(c->op.kube, &KUBE_REVISIONS, r, NULL, &why) == 0)
 		return 0;
 	return why.kind == ERR_EXISTS ? 1 : err_set(err, why.kind, "create ControllerRevision %s: %s", name, why.message);
 }
@@ -76,7 +76,7 @@ static int find_or_create(struct control *c, const struct source *s, const char 
 {
 	CLEANUP(mem_freep) char *selector = mem_printf("%s=%s", s->kind->label, meta_name(s->object));
 	CLEANUP(json_decrefp) json_t *list = NULL;
-	if (kube_list_array(c->kube, &KUBE_REVISIONS, meta_namespace(s->object), selector, &list, err) < 0)
+	if (kube_list_array(c->op.kube, &KUBE_REVISIONS, meta_namespace(s->object), selector, &list, err) < 0)
 		return -1;
 	const json_t *known = find_named(list, name), *oldest = NULL;
 	*number = newest(list, &oldest) + 1;

@@ -7,7 +7,7 @@
 
 #include "base/mem.h"
 #include "control/caches.h"
-#include "control/object_write.h"
+#include "kube/object_write.h"
 #include "control/own_writes.h"
 #include "crd/names.h"
 #include "kube/meta.h"
@@ -40,10 +40,10 @@ int workspace_create(struct workspace_pass *p, const struct kube_resource *r, en
 	CLEANUP(json_decrefp) json_t *stored = NULL;
 	struct err why = ERR_INIT;
 	p->wrote = true;
-	if (kube_create(p->c->kube, r, object, &stored, &why) == 0) {
-		informer_learn(p->c->caches[cache], stored);
+	if (kube_create(p->c->op.kube, r, object, &stored, &why) == 0) {
+		informer_learn(p->c->op.caches[cache], stored);
 		if (r != &KUBE_SERVICES)
-			event_emit(p->c->events, p->object, "Normal", "WorkloadCreated", "Created %s %s", r->kind, meta_name(object));
+			event_emit(p->c->op.events, p->object, "Normal", "WorkloadCreated", "Created %s %s", r->kind, meta_name(object));
 		return 0;
 	}
 	if (why.kind == ERR_EXISTS) { /* a stale cache or an earlier life of this process: the watch will bring it */
@@ -56,7 +56,7 @@ int workspace_create(struct workspace_pass *p, const struct kube_resource *r, en
 void workspace_wrote(struct workspace_pass *p, const json_t *stored)
 {
 	own_writes_note(&own_writes, stored);
-	informer_learn(p->c->caches[CACHE_WORKSPACES], stored);
+	informer_learn(p->c->op.caches[CACHE_WORKSPACES], stored);
 }
 
 /* Patches metadata of the Workspace; the body gets the resourceVersion, so that a stale copy is refused instead of written over. */
@@ -65,7 +65,7 @@ static int patch_metadata(struct workspace_pass *p, json_t *metadata, struct err
 	json_object_set_new(metadata, "resourceVersion", json_string(meta_version(p->object)));
 	CLEANUP(json_decrefp) json_t *body = json_pack("{s:O}", "metadata", metadata);
 	json_t *stored = NULL;
-	if (kube_patch(p->c->kube, &KUBE_WORKSPACES, p->w.namespace_, p->w.name, NULL, KUBE_PATCH_MERGE, body, &stored, err) < 0)
+	if (kube_patch(p->c->op.kube, &KUBE_WORKSPACES, p->w.namespace_, p->w.name, NULL, KUBE_PATCH_MERGE, body, &stored, err) < 0)
 		return -1;
 	workspace_wrote(p, stored);
 	pass_take_object(p, stored);
@@ -108,11 +108,11 @@ static int delete_step(struct workspace_pass *p, struct err *err)
 	json_object_set_new(metadata, "resourceVersion", json_string(meta_version(p->object)));
 	CLEANUP(json_decrefp) json_t *body = json_pack("{s:O}", "metadata", metadata);
 	struct err why = ERR_INIT;
-	if (kube_patch(p->c->kube, &KUBE_WORKSPACES, p->w.namespace_, p->w.name, NULL, KUBE_PATCH_MERGE, body, NULL, &why) < 0 &&
+	if (kube_patch(p->c->op.kube, &KUBE_WORKSPACES, p->w.namespace_, p->w.name, NULL, KUBE_PATCH_MERGE, body, NULL, &why) < 0 &&
 	    why.kind != ERR_NOT_FOUND)
 		return err_set(err, why.kind, "remove the finalizer: %s", why.message);
 	if (json_array_size(json_object_get(metadata, "finalizers")) == 0)
-		informer_learn_deleted(p->c->caches[CACHE_WORKSPACES], p->w.namespace_, p->w.name);
+		informer_learn_deleted(p->c->op.caches[CACHE_WORKSPACES], p->w.namespace_, p->w.name);
 	return 0;
 }
 
@@ -130,10 +130,11 @@ static int spec_step(struct workspace_pass *p, struct err *err)
 	return rc;
 }
 
-static int reconcile(struct control *c, const char *namespace_, const char *name, struct outcome *out, struct err *err)
+static int reconcile(void *world, const char *namespace_, const char *name, struct outcome *out, struct err *err)
 {
+	struct control *c = world;
 	struct workspace_pass p CLEANUP(pass_done) = {.c = c};
-	json_t *object = informer_get(c->caches[CACHE_WORKSPACES], namespace_, name);
+	json_t *object = informer_get(c->op.caches[CACHE_WORKSPACES], namespace_, name);
 	if (!object)
 		return 0;
 	pass_take_object(&p, object);
@@ -169,13 +170,14 @@ static void add_if_selected(void *context, const json_t *workspace)
 	m->add(m->list, key);
 }
 
-static void keys(struct control *c, enum cache cache, const json_t *object, void (*add)(void *list, const char *key), void *list)
+static void keys(void *world, int cache, const json_t *object, void (*add)(void *list, const char *key), void *list)
 {
+	struct control *c = world;
 	if (cache == CACHE_NODES || cache == CACHE_NODE_CLAIMS) {
 		(cache == CACHE_NODES ? node_index : claim_index)(object, add, list);
 		if (cache == CACHE_NODES && (!c->provisioner->provisions || c->provisioner->uses_pools)) {
 			struct selector_match m = {json_at(object, "metadata", "labels", NULL), add, list};
-			informer_each(c->caches[CACHE_WORKSPACES], add_if_selected, &m);
+			informer_each(c->op.caches[CACHE_WORKSPACES], add_if_selected, &m);
 		}
 		return;
 	}
@@ -197,19 +199,12 @@ static void keys(struct control *c, enum cache cache, const json_t *object, void
 		add(list, key);
 }
 
-static bool enabled(const struct control_options *o)
-{
-	(void)o;
-	return true;
-}
-
-static const enum cache WATCHED[] = {CACHE_WORKSPACES, CACHE_NODES, CACHE_NODE_CLAIMS, CACHE_NODE_POOLS, CACHE_SERVICES, CACHE_STATEFULSETS, CACHE_JOBS, CACHE_PODS};
-const struct controller WORKSPACE_CONTROLLER = {
+static const int WATCHED[] = {CACHE_WORKSPACES, CACHE_NODES, CACHE_NODE_CLAIMS, CACHE_NODE_POOLS, CACHE_SERVICES, CACHE_STATEFULSETS, CACHE_JOBS, CACHE_PODS};
+const struct operator_controller WORKSPACE_CONTROLLER = {
 	.name = "workspace",
 	.workers = 5,
 	.reconcile = reconcile,
 	.keys = keys,
 	.caches = WATCHED,
 	.n_caches = sizeof WATCHED / sizeof WATCHED[0],
-	.enabled = enabled,
 };

@@ -42,7 +42,7 @@ int workspace_config_step(struct workspace_pass *p, struct err *err)
 	struct err why = ERR_INIT;
 	p->plan.has_config = true;
 	p->requeue_ms = LOOK_AGAIN_MS;
-	if (kube_get(p->c->kube, &KUBE_CONFIGMAPS, p->w.namespace_, p->w.config, &p->config, &why) < 0) {
+	if (kube_get(p->c->op.kube, &KUBE_CONFIGMAPS, p->w.namespace_, p->w.config, &p->config, &why) < 0) {
 		if (why.kind != ERR_NOT_FOUND)
 			return err_set(err, why.kind, "get ConfigMap %s: %s", p->w.config, why.message);
 		p->requeue_ms = MISSING_MS;

@@ -17,7 +17,7 @@ static const int64_t LOG_RETRY_MS = 3000, BENCHMARK_RETRY_MS = 60000, STORAGE_CL
 
 static int service_step(struct workspace_pass *p, const char *name, int (*build)(const struct workload_plan *, json_t **, struct err *), bool updates, struct err *err)
 {
-	CLEANUP(json_decrefp) json_t *current = informer_get(p->c->caches[CACHE_SERVICES], p->w.namespace_, name), *wanted = NULL;
+	CLEANUP(json_decrefp) json_t *current = informer_get(p->c->op.caches[CACHE_SERVICES], p->w.namespace_, name), *wanted = NULL;
 	if (!current) {
 		if (build(&p->plan, &wanted, err) < 0)
 			return -1;
@@ -28,10 +28,10 @@ static int service_step(struct workspace_pass *p, const char *name, int (*build)
 	if (!wanted)
 		return 0;
 	CLEANUP(json_decrefp) json_t *stored = NULL;
-	if (kube_patch(p->c->kube, &KUBE_SERVICES, p->w.namespace_, name, NULL, KUBE_PATCH_MERGE, wanted, &stored, err) < 0)
+	if (kube_patch(p->c->op.kube, &KUBE_SERVICES, p->w.namespace_, name, NULL, KUBE_PATCH_MERGE, wanted, &stored, err) < 0)
 		return err_wrap(err, "patch Service %s", name);
-	informer_learn(p->c->caches[CACHE_SERVICES], stored);
-	event_emit(p->c->events, p->object, "Normal", "ServiceUpdated", "Updated Service %s", name);
+	informer_learn(p->c->op.caches[CACHE_SERVICES], stored);
+	event_emit(p->c->op.events, p->object, "Normal", "ServiceUpdated", "Updated Service %s", name);
 	return 0;
 }
 
@@ -40,14 +40,14 @@ static int migrate_deployment(struct workspace_pass *p, struct err *err)
 {
 	CLEANUP(json_decrefp) json_t *old = NULL;
 	struct err why = ERR_INIT;
-	if (kube_get(p->c->kube, &KUBE_DEPLOYMENTS, p->w.namespace_, p->w.name, &old, &why) < 0)
+	if (kube_get(p->c->op.kube, &KUBE_DEPLOYMENTS, p->w.namespace_, p->w.name, &old, &why) < 0)
 		return why.kind == ERR_NOT_FOUND ? 0 : err_set(err, why.kind, "get Deployment %s: %s", p->w.name, why.message);
 	if (!meta_controlled_by(old, p->w.uid))
 		return 0;
-	event_emit(p->c->events, p->object, "Warning", "WorkloadMigration",
+	event_emit(p->c->op.events, p->object, "Warning", "WorkloadMigration",
 		   "Migrating workload %s from Deployment to StatefulSet, this will cause a few minutes of downtime.", p->w.name);
 	struct kube_delete_options o = {.uid = meta_uid(old), .propagation = "Foreground", .grace_s = -1};
-	if (kube_delete(p->c->kube, &KUBE_DEPLOYMENTS, p->w.namespace_, p->w.name, &o, &why) < 0 && why.kind != ERR_NOT_FOUND)
+	if (kube_delete(p->c->op.kube, &KUBE_DEPLOYMENTS, p->w.namespace_, p->w.name, &o, &why) < 0 && why.kind != ERR_NOT_FOUND)
 		return err_set(err, why.kind, "delete Deployment %s: %s", p->w.name, why.message);
 	return 0;
 }
@@ -62,7 +62,7 @@ static int has_local_disks(struct control *c, bool *out, struct err *err)
 	pthread_mutex_lock(&mu);
 	int rc = 0;
 	if (clock_now_ms() >= known_until_ms) {
-		rc = kube_get(c->kube, &KUBE_STORAGE_CLASSES, NULL, STORAGE_CLASS_NVME, NULL, &why);
+		rc = kube_get(c->op.kube, &KUBE_STORAGE_CLASSES, NULL, STORAGE_CLASS_NVME, NULL, &why);
 		known = rc == 0;
 		rc = rc < 0 && why.kind != ERR_NOT_FOUND ? -1 : 0;
 		known_until_ms = rc < 0 ? 0 : clock_now_ms() + STORAGE_CLASS_MS;
@@ -90,12 +90,12 @@ static int update_statefulset(struct workspace_pass *p, const json_t *current, s
 		return -1;
 	if (!wanted)
 		return 0;
-	if (kube_update(p->c->kube, &KUBE_STATEFULSETS, NULL, wanted, &stored, err) < 0)
+	if (kube_update(p->c->op.kube, &KUBE_STATEFULSETS, NULL, wanted, &stored, err) < 0)
 		return err_wrap(err, "update StatefulSet %s", p->w.name);
-	informer_learn(p->c->caches[CACHE_STATEFULSETS], stored);
+	informer_learn(p->c->op.caches[CACHE_STATEFULSETS], stored);
 	p->wrote = true;
 	p->found.performance_reset = upgraded;
-	event_emit(p->c->events, p->object, "Normal", "WorkloadUpdated", "Updated StatefulSet %s to revision %s", p->w.name, p->plan.revision);
+	event_emit(p->c->op.events, p->object, "Normal", "WorkloadUpdated", "Updated StatefulSet %s to revision %s", p->w.name, p->plan.revision);
 	return 0;
 }
 
@@ -127,7 +127,7 @@ static void read_benchmark(struct workspace_pass *p)
 	CLEANUP(mem_freep) char *path = mem_printf("/api/v1/namespaces/%s/pods/%s-0/log?container=%s&tailLines=%d", p->w.namespace_, p->w.name, p->w.name, LOG_LINES);
 	struct buf log = {0};
 	struct err why = ERR_INIT;
-	bool read = kube_get_text(p->c->kube, path, LOG_BYTES_MAX, &log, &why) == 0;
+	bool read = kube_get_text(p->c->op.kube, path, LOG_BYTES_MAX, &log, &why) == 0;
 	if (!read || benchmark_result_parse(buf_str(&log), "0.25.1", "", &p->found.performance, &why) < 0) {
 		snprintf(p->found.benchmark_error, sizeof p->found.benchmark_error, "%s", why.message);
 		p->requeue_ms = read ? BENCHMARK_RETRY_MS : LOG_RETRY_MS;
@@ -140,7 +140,7 @@ int workspace_inference_step(struct workspace_pass *p, struct err *err)
 	CLEANUP(mem_freep) char *headless = mem_printf("%s-headless", p->w.name);
 	if (service_step(p, p->w.name, inference_service, true, err) < 0 || service_step(p, headless, inference_headless_service, false, err) < 0)
 		return -1;
-	CLEANUP(json_decrefp) json_t *current = informer_get(p->c->caches[CACHE_STATEFULSETS], p->w.namespace_, p->w.name), *wanted = NULL;
+	CLEANUP(json_decrefp) json_t *current = informer_get(p->c->op.caches[CACHE_STATEFULSETS], p->w.namespace_, p->w.name), *wanted = NULL;
 	if (weights_volume(p, current, err) < 0)
 		return -1;
 	p->found.workload_exists = true;

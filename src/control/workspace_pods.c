@@ -14,7 +14,7 @@ static const int64_t SCHEDULING_GRACE_S = 10;
 static json_t *live_pods(struct workspace_pass *p)
 {
 	CLEANUP(mem_freep) char *key = mem_printf("%s/%s", p->w.namespace_, p->w.name);
-	CLEANUP(json_decrefp) json_t *all = informer_find(p->c->caches[CACHE_PODS], key);
+	CLEANUP(json_decrefp) json_t *all = informer_find(p->c->op.caches[CACHE_PODS], key);
 	json_t *live = json_array();
 	size_t i;
 	json_t *pod;

@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "control/object_write.h"
+#include "kube/object_write.h"
 #include "kube/condition.h"
 #include "kube/meta.h"
 #include <stdio.h>
@@ -186,7 +186,7 @@ static void tell_events(struct workspace_pass *p, const json_t *old, const json_
 {
 	const char *resource = json_text_at(condition_find(old, "ResourceReady"), "", "message", NULL);
 	if (p->found.note[0] && !strstr(resource, p->found.note))
-		event_emit(p->c->events, p->object, "Warning", LEGACY_EVENT_REASON, "%s", p->found.note);
+		event_emit(p->c->op.events, p->object, "Warning", LEGACY_EVENT_REASON, "%s", p->found.note);
 	static const char *const TOLD[] = {"ResourceReady", "JobStarted", "InferenceReady", "WorkspaceSucceeded"};
 	enum { TOLD_SUCCEEDED = 3 };
 	for (size_t i = 0; i < sizeof TOLD / sizeof TOLD[0]; i++) {
@@ -198,7 +198,7 @@ static void tell_events(struct workspace_pass *p, const json_t *old, const json_
 		bool other_reason = strcmp(reason, json_text_at(before, reason, "reason", NULL)) != 0;
 		bool failure = !holds && p->found.failure.reason[0] && strcmp(reason, p->found.failure.reason) == 0 && (!before || other_reason);
 		if (holds != held || failure)
-			event_emit(p->c->events, p->object, holds ? "Normal" : "Warning", reason, "%s", json_text_at(now, "", "message", NULL));
+			event_emit(p->c->op.events, p->object, holds ? "Normal" : "Warning", reason, "%s", json_text_at(now, "", "message", NULL));
 	}
 }
 
@@ -212,7 +212,7 @@ int workspace_status_step(struct workspace_pass *p, struct err *err)
 	if (json_object_size(changed) == 0)
 		return 0;
 	CLEANUP(json_decrefp) json_t *body = json_pack("{s:{s:s},s:O}", "metadata", "resourceVersion", meta_version(p->object), "status", changed);
-	if (kube_patch(p->c->kube, &KUBE_WORKSPACES, p->w.namespace_, p->w.name, "status", KUBE_PATCH_MERGE, body, &stored, err) < 0)
+	if (kube_patch(p->c->op.kube, &KUBE_WORKSPACES, p->w.namespace_, p->w.name, "status", KUBE_PATCH_MERGE, body, &stored, err) < 0)
 		return err_wrap(err, "write status");
 	workspace_wrote(p, stored);
 	tell_events(p, json_at(p->object, "status", "conditions", NULL), json_object_get(status, "conditions"));

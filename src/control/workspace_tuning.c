@@ -26,7 +26,7 @@ static void template_name(const char *method, char *out, size_t size)
 static int template_source(struct workspace_pass *p, const char *name, json_t **out, struct err *err)
 {
 	struct err why = ERR_INIT;
-	if (kube_get(p->c->kube, &KUBE_CONFIGMAPS, p->c->options->release_namespace, name, out, &why) == 0)
+	if (kube_get(p->c->op.kube, &KUBE_CONFIGMAPS, p->c->options->release_namespace, name, out, &why) == 0)
 		return 0;
 	if (why.kind != ERR_NOT_FOUND && why.kind != ERR_DENIED)
 		return err_set(err, why.kind, "get ConfigMap %s: %s", name, why.message);
@@ -49,7 +49,7 @@ static int config_map(struct workspace_pass *p, struct err *err)
 	char name[96];
 	template_name(p->w.method, name, sizeof name);
 	struct err why = ERR_INIT;
-	if (kube_get(p->c->kube, &KUBE_CONFIGMAPS, p->w.namespace_, name, &p->config, &why) == 0)
+	if (kube_get(p->c->op.kube, &KUBE_CONFIGMAPS, p->w.namespace_, name, &p->config, &why) == 0)
 		return 0;
 	if (why.kind != ERR_NOT_FOUND)
 		return err_set(err, why.kind, "get ConfigMap %s: %s", name, why.message);
@@ -57,7 +57,7 @@ static int config_map(struct workspace_pass *p, struct err *err)
 	if (template_source(p, name, &source, err) < 0)
 		return -1;
 	p->config = tuning_config_copy(&p->plan, source);
-	if (kube_create(p->c->kube, &KUBE_CONFIGMAPS, p->config, NULL, &why) < 0 && why.kind != ERR_EXISTS)
+	if (kube_create(p->c->op.kube, &KUBE_CONFIGMAPS, p->config, NULL, &why) < 0 && why.kind != ERR_EXISTS)
 		return err_set(err, why.kind, "create ConfigMap %s: %s", name, why.message);
 	return 0;
 }
@@ -80,14 +80,14 @@ static void read_job(struct findings *f, const json_t *job)
 /* On a GPU the old endpoint must give the device to the new training; on a CPU both run. */
 static int pause_serving(struct workspace_pass *p, struct err *err)
 {
-	CLEANUP(json_decrefp) json_t *s = informer_get(p->c->caches[CACHE_STATEFULSETS], p->w.namespace_, p->w.name), *stored = NULL;
+	CLEANUP(json_decrefp) json_t *s = informer_get(p->c->op.caches[CACHE_STATEFULSETS], p->w.namespace_, p->w.name), *stored = NULL;
 	if (!s || p->plan.runtime == RUNTIME_NATIVE || json_int_at(s, 1, "spec", "replicas", NULL) == 0)
 		return 0;
 	CLEANUP(json_decrefp) json_t *body = json_pack("{s:{s:i}}", "spec", "replicas", 0);
-	if (kube_patch(p->c->kube, &KUBE_STATEFULSETS, p->w.namespace_, p->w.name, NULL, KUBE_PATCH_MERGE, body, &stored, err) < 0)
+	if (kube_patch(p->c->op.kube, &KUBE_STATEFULSETS, p->w.namespace_, p->w.name, NULL, KUBE_PATCH_MERGE, body, &stored, err) < 0)
 		return err_wrap(err, "pause StatefulSet %s", p->w.name);
-	informer_learn(p->c->caches[CACHE_STATEFULSETS], stored);
-	event_emit(p->c->events, p->object, "Normal", "ServingPaused", "Paused the endpoint while the new specification is tuned on the same GPU");
+	informer_learn(p->c->op.caches[CACHE_STATEFULSETS], stored);
+	event_emit(p->c->op.events, p->object, "Normal", "ServingPaused", "Paused the endpoint while the new specification is tuned on the same GPU");
 	return 0;
 }
 
@@ -106,9 +106,9 @@ static int replace_job(struct workspace_pass *p, const json_t *job, struct err *
 		return 0;
 	struct kube_delete_options o = {.uid = meta_uid(job), .propagation = "Foreground", .grace_s = -1};
 	struct err why = ERR_INIT;
-	if (kube_delete(p->c->kube, &KUBE_JOBS, p->w.namespace_, p->w.name, &o, &why) < 0 && why.kind != ERR_NOT_FOUND)
+	if (kube_delete(p->c->op.kube, &KUBE_JOBS, p->w.namespace_, p->w.name, &o, &why) < 0 && why.kind != ERR_NOT_FOUND)
 		return err_set(err, why.kind, "delete Job %s: %s", p->w.name, why.message);
-	event_emit(p->c->events, p->object, "Normal", "TuningRestarted", "The specification changed to revision %s: tuning again", p->plan.revision);
+	event_emit(p->c->op.events, p->object, "Normal", "TuningRestarted", "The specification changed to revision %s: tuning again", p->plan.revision);
 	return 0;
 }
 
@@ -120,7 +120,7 @@ static bool finished_before(const struct workspace_pass *p)
 
 static int job_step(struct workspace_pass *p, struct err *err)
 {
-	CLEANUP(json_decrefp) json_t *job = informer_get(p->c->caches[CACHE_JOBS], p->w.namespace_, p->w.name);
+	CLEANUP(json_decrefp) json_t *job = informer_get(p->c->op.caches[CACHE_JOBS], p->w.namespace_, p->w.name);
 	if (!job && finished_before(p)) {
 		p->found.job_started = p->found.job_succeeded = true;
 		return 0;
@@ -147,17 +147,17 @@ static int update_serving(struct workspace_pass *p, json_t *current, const json_
 	json_t *spec = json_at(next, "spec", NULL);
 	json_object_set(spec, "template", json_at(wanted, "spec", "template", NULL));
 	json_object_set(spec, "replicas", json_at(wanted, "spec", "replicas", NULL));
-	if (kube_update(p->c->kube, &KUBE_STATEFULSETS, NULL, next, &stored, err) < 0)
+	if (kube_update(p->c->op.kube, &KUBE_STATEFULSETS, NULL, next, &stored, err) < 0)
 		return err_wrap(err, "update StatefulSet %s", p->w.name);
-	informer_learn(p->c->caches[CACHE_STATEFULSETS], stored);
+	informer_learn(p->c->op.caches[CACHE_STATEFULSETS], stored);
 	p->wrote = true;
 	return 0;
 }
 
 static int serve_step(struct workspace_pass *p, struct err *err)
 {
-	CLEANUP(json_decrefp) json_t *service = informer_get(p->c->caches[CACHE_SERVICES], p->w.namespace_, p->w.name);
-	CLEANUP(json_decrefp) json_t *current = informer_get(p->c->caches[CACHE_STATEFULSETS], p->w.namespace_, p->w.name);
+	CLEANUP(json_decrefp) json_t *service = informer_get(p->c->op.caches[CACHE_SERVICES], p->w.namespace_, p->w.name);
+	CLEANUP(json_decrefp) json_t *current = informer_get(p->c->op.caches[CACHE_STATEFULSETS], p->w.namespace_, p->w.name);
 	CLEANUP(json_decrefp) json_t *wanted_service = NULL, *wanted = NULL;
 	if (!p->found.job_succeeded) {
 		p->found.workload_ready = false;
@@ -202,7 +202,7 @@ int workspace_tuning_release_step(struct workspace_pass *p, struct err *err)
 		return err_wrap(err, "release nodes");
 	if (left > 0)
 		p->requeue_ms = JOB_GOES_MS;
-	event_emit(p->c->events, p->object, "Normal", "NodesReleased", "Tuning succeeded: the nodes are given back");
+	event_emit(p->c->op.events, p->object, "Normal", "NodesReleased", "Tuning succeeded: the nodes are given back");
 	return 0;
 }
 

@@ -33,6 +33,7 @@ struct work_queue {
 	struct item *first, **last;
 	VEC(struct item *) delayed; /* a binary heap */
 	struct token_bucket bucket;
+	int64_t first_ms, max_ms; /* back-off of a failing key */
 	struct work_queue_figures figures;
 	bool stopped;
 };
@@ -42,6 +43,8 @@ struct work_queue *work_queue_new(const char *name)
 	struct work_queue *q = mem_alloc(sizeof *q);
 	q->name = mem_strdup(name);
 	q->last = &q->first;
+	q->first_ms = BACKOFF_FIRST_MS;
+	q->max_ms = BACKOFF_MAX_MS;
 	q->items.free_value = free;
 	pthread_mutex_init(&q->mu, NULL);
 	pthread_condattr_t attributes;
@@ -178,10 +181,16 @@ void work_queue_add_after(struct work_queue *q, const char *key, int64_t delay_m
 	pthread_mutex_unlock(&q->mu);
 }
 
-static int64_t backoff_ms(int failures) /* before this one */
+void work_queue_set_backoff(struct work_queue *q, int64_t first_ms, int64_t max_ms)
 {
-	int64_t delay = (int64_t)BACKOFF_FIRST_MS << (failures < 20 ? failures : 20);
-	return delay < BACKOFF_MAX_MS ? delay : BACKOFF_MAX_MS;
+	q->first_ms = first_ms > 0 ? first_ms : BACKOFF_FIRST_MS;
+	q->max_ms = max_ms > 0 ? max_ms : BACKOFF_MAX_MS;
+}
+
+static int64_t backoff_ms(const struct work_queue *q, int failures) /* before this one */
+{
+	int64_t delay = q->first_ms << (failures < 20 ? failures : 20);
+	return delay < q->max_ms ? delay : q->max_ms;
 }
 
 void work_queue_add_limited(struct work_queue *q, const char *key)
@@ -189,7 +198,7 @@ void work_queue_add_limited(struct work_queue *q, const char *key)
 	pthread_mutex_lock(&q->mu);
 	if (!q->stopped) {
 		struct item *item = item_of(q, key);
-		int64_t own = backoff_ms(item->failures), all = token_bucket_reserve(&q->bucket, clock_now_ms());
+		int64_t own = backoff_ms(q, item->failures), all = token_bucket_reserve(&q->bucket, clock_now_ms());
 		item->failures++;
 		q->figures.retries++;
 		add_delayed(q, key, own > all ? own : all);

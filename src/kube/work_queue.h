@@ -9,6 +9,8 @@
 struct work_queue;
 struct work_queue_figures { uint64_t adds, retries; size_t depth, in_work, waiting; double longest_running_s, unfinished_s; };
 struct work_queue *work_queue_new(const char *name);
+/* Another back-off for failing keys, before the queue is used; 0 keeps the default. */
+void work_queue_set_backoff(struct work_queue *q, int64_t first_ms, int64_t max_ms);
 void work_queue_free(struct work_queue *q);
 void work_queue_add(struct work_queue *q, const char *key);
 void work_queue_add_after(struct work_queue *q, const char *key, int64_t delay_ms); /* the earliest of several wins */

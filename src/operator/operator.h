@@ -7,7 +7,7 @@
 #include "kube/informer.h"
 #include "kube/work_queue.h"
 
-enum { OPERATOR_CACHES_MAX = 16, OPERATOR_CONTROLLERS_MAX = 16, OPERATOR_WORKERS_MAX = 32 };
+enum { OPERATOR_CACHES_MAX = 16, OPERATOR_CONTROLLERS_MAX = 16, OPERATOR_WORKERS_MAX = 64 };
 
 struct operator_cache { /* a row per informer, indexed by the process's own enum */
 	const struct kube_resource *resource;
@@ -21,6 +21,7 @@ struct outcome { int64_t requeue_ms; /* 0: wait for an event */ };
 struct operator_controller {
 	const char *name;               /* "workspace": queue, log and metric label */
 	int workers;
+	bool workers_scale;             /* options.workers, when given, replaces it */
 	/* The object may be gone: then there is nothing to do but to return 0. An error is logged once and retried with back-off. */
 	int (*reconcile)(void *world, const char *namespace_, const char *name, struct outcome *out, struct err *err);
 	/* Which keys an event of a cache concerns: add(list, "namespace/name" or "name"). Called on informer threads; must not block. */
@@ -42,15 +43,18 @@ struct operator_options { /* borrowed for the run */
 	const char *lease_namespace, *lease_name;
 	const char *event_component;
 	const struct operator_cache *caches; size_t n_caches;
+	int64_t caches_wait_ms;         /* 0: 120 s */
 	const struct operator_controller *const *controllers; size_t n_controllers;
+	int workers;                    /* 0: as the rows say */
 	bool (*cache_wanted)(const void *world, int cache);   /* NULL: every cache that an enabled controller watches */
-	/* Steps of the process's own, each may be NULL: after the client is made (caches do not run yet); after the caches are filled and
-	 * before leadership (a webhook serves on every replica); once it leads, before the workers; and at the end, before the caches go. */
+	const struct kube_resource *(*cache_resource)(const void *world, int cache); /* another resource than the row's, or NULL */
+	/* Steps of the process's own, each may be NULL: when client, caches and recorder are made (nothing runs yet); when the caches are being
+	 * filled, before leadership (a webhook serves on every replica); once it leads, before the workers; and when the workers have ended. */
 	int (*prepare)(void *world, struct err *err);
 	int (*serve)(void *world, struct err *err);
 	int (*lead)(void *world, struct err *err);
 	void (*finish)(void *world);
-	int (*ready)(void *world, struct err *err);           /* besides filled caches; 1 with the reason */
+	int (*ready)(void *world, struct err *err);           /* besides filled caches; not 0 with the reason */
 	void (*collect)(void *world);                         /* sets gauges before a scrape */
 	void (*collect_text)(void *world, struct buf *out);   /* appends exposition text */
 };
@@ -61,9 +65,13 @@ struct operator {
 	struct event_recorder *events;
 	struct metrics *metrics;
 	atomic_bool *stop;
+	struct operator_machine *machine;                     /* operator.c's own */
 };
 /* Runs until *stop, then returns 0. ERR_BUSY when the lease was lost. `o` is the world's member; metrics is taken and freed. */
 WARN_UNUSED int operator_run(struct operator *o, const struct operator_options *options, void *world, struct metrics *metrics, atomic_bool *stop, struct err *err);
+/* The informer of a row, not started; resource: another than the row's, or NULL. For tests and operator_run. */
+struct informer *operator_cache_new(struct kube_client *kube, const struct operator_cache *row, const struct kube_resource *resource,
+				    void (*on_event)(void *context, enum informer_event event, const json_t *object), void *context);
 /* Puts a key into the queue of the named controller: at once, or after delay_ms. Any thread, while operator_run runs. */
 void operator_wake(struct operator *o, const char *controller, const char *key, int64_t delay_ms);
 
@@ -72,3 +80,16 @@ enum operator_metric { /* rows of OPERATOR_METRIC_ROWS */
 	OPERATOR_QUEUE_RETRIES, OPERATOR_QUEUE_SECONDS, OPERATOR_REQUESTS, OPERATOR_LEADER, OPERATOR_METRICS
 };
 extern const double OPERATOR_SECONDS[15]; /* bounds for histograms of seconds, 1 ms to 60 s */
+/* Designated initialisers for the first rows of a process's metric table, after controller-runtime's and client-go's names. */
+#define OPERATOR_HISTOGRAM METRIC_HISTOGRAM, OPERATOR_SECONDS, sizeof OPERATOR_SECONDS / sizeof OPERATOR_SECONDS[0]
+#define OPERATOR_METRIC_ROWS \
+	[OPERATOR_RECONCILES] = {"controller_runtime_reconcile_total", "Reconciles by controller and result.", METRIC_COUNTER, NULL, 0}, \
+	[OPERATOR_RECONCILE_SECONDS] = {"controller_runtime_reconcile_time_seconds", "Length of a reconcile.", OPERATOR_HISTOGRAM}, \
+	[OPERATOR_RECONCILE_ERRORS] = {"controller_runtime_reconcile_errors_total", "Reconciles that failed.", METRIC_COUNTER, NULL, 0}, \
+	[OPERATOR_WORKERS_BUSY] = {"controller_runtime_active_workers", "Workers in a reconcile.", METRIC_GAUGE, NULL, 0}, \
+	[OPERATOR_QUEUE_DEPTH] = {"workqueue_depth", "Keys waiting.", METRIC_GAUGE, NULL, 0}, \
+	[OPERATOR_QUEUE_ADDS] = {"workqueue_adds_total", "Keys added.", METRIC_COUNTER, NULL, 0}, \
+	[OPERATOR_QUEUE_RETRIES] = {"workqueue_retries_total", "Keys added after a failure.", METRIC_COUNTER, NULL, 0}, \
+	[OPERATOR_QUEUE_SECONDS] = {"workqueue_queue_duration_seconds", "Time a key waited.", OPERATOR_HISTOGRAM}, \
+	[OPERATOR_REQUESTS] = {"rest_client_requests_total", "Answers of the API server by code and method.", METRIC_COUNTER, NULL, 0}, \
+	[OPERATOR_LEADER] = {"leader_election_master_status", "1 while this process leads.", METRIC_GAUGE, NULL, 0}

@@ -100,9 +100,9 @@ START_TEST(only_drifted_claims_and_open_pools_wake_it)
 	ck_assert(claim_transform(kept)); /* what the cache keeps is enough */
 	DRIFT_CONTROLLER.keys(&w.c, CACHE_NODE_CLAIMS, kept, count, &keys);
 	ck_assert_int_eq(keys, 2);
-	ck_assert(!DRIFT_CONTROLLER.enabled(&w.options)); /* the default provisioner has no pools */
+	ck_assert(!DRIFT_CONTROLLER.enabled(&w.c)); /* the default provisioner has no pools */
 	w.options.node_provisioner = "karpenter";
-	ck_assert(DRIFT_CONTROLLER.enabled(&w.options));
+	ck_assert(DRIFT_CONTROLLER.enabled(&w.c));
 	world_close(&w);
 }
 END_TEST

@@ -231,7 +231,7 @@ START_TEST(a_child_that_somebody_deletes_is_replaced)
 	bring_all_up();
 	CLEANUP(mem_freep) char *first = mem_strdup(meta_name(child(0)));
 	struct err err = ERR_INIT;
-	ck_assert_int_eq(kube_delete(w.c.kube, &KUBE_WORKSPACES, "ns", first, NULL, &err), 0);
+	ck_assert_int_eq(kube_delete(w.c.op.kube, &KUBE_WORKSPACES, "ns", first, NULL, &err), 0);
 	pass();
 	ck_assert_uint_eq(fake_count(&KUBE_WORKSPACES), 1); /* it has its nodes until it is gone */
 	reap();
@@ -382,7 +382,7 @@ START_TEST(deletion_waits_for_the_children)
 	bring_all_up();
 	pass();
 	struct err err = ERR_INIT;
-	ck_assert_int_eq(kube_delete(w.c.kube, &KUBE_INFERENCE_SETS, "ns", "s", NULL, &err), 0);
+	ck_assert_int_eq(kube_delete(w.c.op.kube, &KUBE_INFERENCE_SETS, "ns", "s", NULL, &err), 0);
 	pass();
 	ck_assert_condition(set, "InferenceSetDeleting", "True", "inferencesetDeleted", "inferenceset is being deleted");
 	ck_assert(meta_deleting(child(0)) && meta_deleting(child(1)));

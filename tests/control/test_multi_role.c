@@ -113,7 +113,7 @@ START_TEST(deletion_takes_the_sets_along)
 	for (size_t i = 0; i < 2; i++)
 		json_object_set_new(json_object_get(fake_nth(&KUBE_INFERENCE_SETS, i), "metadata"), "finalizers", json_pack("[s]", FINALIZER_SET));
 	struct err err = ERR_INIT;
-	ck_assert_int_eq(kube_delete(w.c.kube, &KUBE_MULTI_ROLES, "ns", "mri", NULL, &err), 0);
+	ck_assert_int_eq(kube_delete(w.c.op.kube, &KUBE_MULTI_ROLES, "ns", "mri", NULL, &err), 0);
 	pass();
 	ck_assert_condition(roles, "Deleting", "True", "MultiRoleInferenceDeleted", "MultiRoleInference is being deleted");
 	ck_assert(meta_deleting(set("prefill")) && meta_deleting(set("decode")));

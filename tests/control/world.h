@@ -8,10 +8,9 @@
 
 struct world { struct control_options options; struct node_options nodes; struct control c; };
 
-static inline void world_event(void *context, enum cache cache, enum informer_event event, const json_t *object)
+static inline void world_event(void *context, enum informer_event event, const json_t *object)
 {
 	(void)context;
-	(void)cache;
 	(void)event;
 	(void)object;
 }
@@ -26,18 +25,21 @@ static inline void world_open(struct world *w)
 	*w = (struct world){.options = control_options_default()};
 	w->options.base_tag = "0.5.0";
 	w->nodes = (struct node_options){"azure", "", "nodeclaim", "karpenter.azure.com", "AKSNodeClass", "v1beta1", "aksnodeclasses", "[{\"name\":\"d\",\"default\":true}]"};
-	w->c = (struct control){.options = &w->options, .kube = fake_client(), .events = fake_events(), .provisioner = provisioner_find("karpenter")};
-	caches_create(&w->c, WANTED, world_event, NULL);
-	w->c.nodes = (struct node_context){w->c.kube, NULL, w->c.caches[CACHE_NODE_CLAIMS], w->c.caches[CACHE_NODE_POOLS], w->c.events, &w->nodes};
+	w->c = (struct control){.options = &w->options, .op.kube = fake_client(), .op.events = fake_events(), .provisioner = provisioner_find("karpenter")};
+	for (size_t i = 0; i < CACHE_COUNT; i++)
+		if (WANTED[i])
+			w->c.op.caches[i] = operator_cache_new(w->c.op.kube, &CACHES[i], caches_resource(&w->c, (int)i), world_event, NULL);
+	w->c.nodes = (struct node_context){w->c.op.kube, NULL, w->c.op.caches[CACHE_NODE_CLAIMS], w->c.op.caches[CACHE_NODE_POOLS], w->c.op.events, &w->nodes};
 }
 
 static inline void world_close(struct world *w)
 {
-	caches_free(&w->c);
+	for (size_t i = 0; i < CACHE_COUNT; i++)
+		informer_free(w->c.op.caches[i]);
 }
 
 /* Passes until nothing is written any more; at most 20. */
-static inline void world_settle(struct world *w, const struct controller *controller, const char *name)
+static inline void world_settle(struct world *w, const struct operator_controller *controller, const char *name)
 {
 	for (int i = 0; i < 20; i++) {
 		struct outcome out = {0};

@@ -1,12 +1,14 @@
 /* endpoints.h: /healthz, /readyz and /metrics. */
 #pragma once
-#include "control/control.h"
+#include "base/buf.h"
+#include "base/err.h"
 #include "http/server.h"
+#include <stdbool.h>
 
 struct endpoints;
 struct endpoints_options {
 	const char *health_address, *metrics_address;    /* ":8081"; "0" or "" : none */
-	bool (*ready)(void *context);
+	int (*ready)(void *context, struct err *err);    /* 0: yes; else err says what is missing */
 	void (*collect)(void *context, struct buf *out); /* appends the exposition text */
 	void *context;
 };

@@ -1,5 +1,5 @@
 /* object_write.c: see object_write.h. */
-#include "control/object_write.h"
+#include "kube/object_write.h"
 
 #include "base/mem.h"
 #include "kube/meta.h"
@@ -27,31 +27,32 @@ json_t *object_difference(const json_t *old, const json_t *new)
 	return out;
 }
 
-static int patch(struct control *c, const struct object_kind *kind, json_t **object, const char *subresource, json_t *body, struct err *err)
+static int patch(const struct object_home *home, json_t **object, const char *subresource, json_t *body, struct err *err)
 {
 	json_t *stored = NULL;
-	if (kube_patch(c->kube, kind->resource, meta_namespace(*object), meta_name(*object), subresource, KUBE_PATCH_MERGE, body, &stored, err) < 0)
-		return err_wrap(err, "write %s of %s %s", subresource ? subresource : "metadata", kind->resource->kind, meta_name(*object));
-	informer_learn(c->caches[kind->cache], stored);
+	if (kube_patch(home->kube, home->resource, meta_namespace(*object), meta_name(*object), subresource, KUBE_PATCH_MERGE, body, &stored, err) < 0)
+		return err_wrap(err, "write %s of %s %s", subresource ? subresource : "metadata", home->resource->kind, meta_name(*object));
+	if (home->cache)
+		informer_learn(home->cache, stored);
 	json_decref(*object);
 	*object = stored;
 	return 0;
 }
 
-int object_write_metadata(struct control *c, const struct object_kind *kind, json_t **object, json_t *metadata, struct err *err)
+int object_write_metadata(const struct object_home *home, json_t **object, json_t *metadata, struct err *err)
 {
 	json_object_set_new(metadata, "resourceVersion", json_string(meta_version(*object)));
 	CLEANUP(json_decrefp) json_t *body = json_pack("{s:o}", "metadata", metadata);
-	return patch(c, kind, object, NULL, body, err);
+	return patch(home, object, NULL, body, err);
 }
 
-int object_write_status(struct control *c, const struct object_kind *kind, json_t **object, const json_t *status, struct err *err)
+int object_write_status(const struct object_home *home, json_t **object, const json_t *status, struct err *err)
 {
 	CLEANUP(json_decrefp) json_t *changed = object_difference(json_object_get(*object, "status"), status);
 	if (json_object_size(changed) == 0)
 		return 0;
 	CLEANUP(json_decrefp) json_t *body = json_pack("{s:{s:s},s:O}", "metadata", "resourceVersion", meta_version(*object), "status", changed);
-	return patch(c, kind, object, "status", body, err);
+	return patch(home, object, "status", body, err);
 }
 
 json_t *object_finalizers(const json_t *object, const char *name, bool with)
@@ -66,14 +67,14 @@ json_t *object_finalizers(const json_t *object, const char *name, bool with)
 	return kept;
 }
 
-int object_let_go(struct control *c, const struct object_kind *kind, const json_t *object, const char *finalizer, struct err *err)
+int object_let_go(const struct object_home *home, const json_t *object, const char *finalizer, struct err *err)
 {
 	CLEANUP(json_decrefp) json_t *body = json_pack("{s:{s:s,s:o}}", "metadata", "resourceVersion", meta_version(object), "finalizers",
 						       object_finalizers(object, finalizer, false));
 	struct err why = ERR_INIT;
-	if (kube_patch(c->kube, kind->resource, meta_namespace(object), meta_name(object), NULL, KUBE_PATCH_MERGE, body, NULL, &why) < 0 && why.kind != ERR_NOT_FOUND) {
+	if (kube_patch(home->kube, home->resource, meta_namespace(object), meta_name(object), NULL, KUBE_PATCH_MERGE, body, NULL, &why) < 0 && why.kind != ERR_NOT_FOUND) {
 		*err = why;
-		return err_wrap(err, "remove the finalizer of %s %s", kind->resource->kind, meta_name(object));
+		return err_wrap(err, "remove the finalizer of %s %s", home->resource->kind, meta_name(object));
 	}
 	return 0;
 }

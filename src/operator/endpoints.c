@@ -1,5 +1,5 @@
-/* endpoints.c: see endpoints.h. Health is answered on the I/O thread, so a probe never waits behind a scrape. */
-#include "control/endpoints.h"
+/* endpoints.c: see endpoints.h. /healthz is answered on the I/O thread, so that a probe never waits behind a scrape. */
+#include "operator/endpoints.h"
 
 #include "base/mem.h"
 #include "http/metrics.h"
@@ -18,9 +18,10 @@ static int get_healthz(struct http_exchange *x, struct err *err)
 
 static int get_readyz(struct http_exchange *x, struct err *err)
 {
-	(void)err;
 	struct endpoints *e = http_context(x);
-	return e->o.ready(e->o.context) ? http_reply(x, 200, "text/plain", STR("ok")) : http_reply(x, 503, "text/plain", STR("caches are not filled yet"));
+	struct err why = ERR_INIT;
+	(void)err;
+	return e->o.ready(e->o.context, &why) == 0 ? http_reply(x, 200, "text/plain", STR("ok")) : http_reply(x, 503, "text/plain", str_of(why.message));
 }
 
 static int get_metrics(struct http_exchange *x, struct err *err)
@@ -36,7 +37,7 @@ static int get_metrics(struct http_exchange *x, struct err *err)
 
 static const struct http_route HEALTH_ROUTES[] = {
 	{"GET", "/healthz", get_healthz, HTTP_INLINE | HTTP_PUBLIC, NULL},
-	{"GET", "/readyz", get_readyz, HTTP_INLINE | HTTP_PUBLIC, NULL},
+	{"GET", "/readyz", get_readyz, HTTP_PUBLIC, NULL},
 };
 static const struct http_route METRICS_ROUTES[] = {{"GET", "/metrics", get_metrics, HTTP_PUBLIC, NULL}};
 
