@@ -67,6 +67,8 @@ static void check_integer(struct check *c, const struct crd_field *f, const json
 		complain(c, path, "must be an integer, is %s", json_type_name(value));
 	else if (f->has_minimum && v < (double)f->minimum)
 		complain(c, path, "must be at least %lld", (long long)f->minimum);
+	else if (f->maximum && v > (double)f->maximum)
+		complain(c, path, "must be at most %lld", (long long)f->maximum);
 	else if (f->format && strcmp(f->format, "int32") == 0 && (v > INT32_MAX || v < INT32_MIN))
 		complain(c, path, "is out of range");
 }
@@ -85,9 +87,20 @@ static void check_map(struct check *c, const struct crd_field *f, const json_t *
 	}
 }
 
+static void check_quantities(struct check *c, const json_t *value, const char *path)
+{
+	const char *key;
+	json_t *item;
+	json_object_foreach((json_t *)(uintptr_t)value, key, item)
+		if (!json_is_string(item) && !json_is_integer(item)) {
+			CLEANUP(mem_freep) char *inner = mem_printf("%s.%s", path, key);
+			complain(c, inner, "must be a quantity, is %s", json_type_name(item));
+		}
+}
+
 static void check_value(struct check *c, const struct crd_field *f, const json_t *value, const char *path)
 {
-	if ((f->type == CRD_MAP || f->type == CRD_OPEN) && !json_is_object(value)) {
+	if ((f->type == CRD_MAP || f->type == CRD_OPEN || f->type == CRD_QUANTITIES) && !json_is_object(value)) {
 		complain(c, path, "must be an object, is %s", json_type_name(value));
 		return;
 	}
@@ -100,6 +113,7 @@ static void check_value(struct check *c, const struct crd_field *f, const json_t
 		break;
 	case CRD_OBJECT: check_shape(c, f->shape, value, path, false); break;
 	case CRD_MAP: check_map(c, f, value, path); break;
+	case CRD_QUANTITIES: check_quantities(c, value, path); break;
 	case CRD_OPEN: break;
 	}
 }
@@ -179,9 +193,9 @@ static void check_shape(struct check *c, const struct crd_shape *shape, const js
 
 size_t crd_check(const char *kind, const char *api_version, const json_t *object, struct buf *out)
 {
-	const struct crd_definition *d = crd_definition_find(kind);
-	struct check c = {.v = crd_version_parse(api_version), .out = out};
-	if (!d || !(d->versions & c.v)) {
+	struct check c = {.out = out};
+	const struct crd_definition *d = crd_definition_find(api_version, kind, &c.v);
+	if (!d) {
 		buf_printf(out, "%.64s %.64s: not a kind and version of kaito.sh\n", api_version, kind);
 		return 1;
 	}

@@ -1,4 +1,5 @@
-/* crds_main.c: kaito-crds SOURCE_ROOT writes what is printed from tables: the chart's definitions and default configurations, and docs/api-fields.md. */
+/* crds_main.c: kaito-crds SOURCE_ROOT writes what is printed from tables: the charts' definitions and default configurations, and the
+ * pages of fields in docs/. */
 #include "crd/reference.h"
 
 #include "base/fd.h"

@@ -40,8 +40,8 @@ static void fill(const struct crd_shape *shape, enum crd_version v, json_t *obje
 
 void crd_default(const char *kind, const char *api_version, json_t *object)
 {
-	const struct crd_definition *d = crd_definition_find(kind);
-	enum crd_version v = crd_version_parse(api_version);
-	if (d && (d->versions & v))
+	enum crd_version v = 0;
+	const struct crd_definition *d = crd_definition_find(api_version, kind, &v);
+	if (d)
 		fill(d->shape, v, object);
 }

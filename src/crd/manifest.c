@@ -1,4 +1,5 @@
-/* manifest.c: the table of kinds, and the CustomResourceDefinition of each. To add a kind: its shape (fields_*.c), a row here, CRD_COUNT. */
+/* manifest.c: the tables of kinds, and the CustomResourceDefinition of each. To add a kind: its shape (fields_*.c), a row here, its count
+ * in crd.h. */
 #include "crd/crd.h"
 #include "crd/schema_json.h"
 
@@ -7,6 +8,7 @@
 #include <string.h>
 
 #define STATUS_OF(type) ".status.conditions[?(@.type==\"" type "\")].status"
+#define LABEL_OF(name) ".metadata.labels." name /* dots escaped */
 #define COLUMN_AGE {"Age", "date", ".metadata.creationTimestamp", "Time since creation."}
 
 /* The quick start's table; what newer versions added comes with -o wide. */
@@ -61,24 +63,91 @@ const struct crd_definition CRD_DEFINITIONS[CRD_COUNT] = {
 	 "Retrieval of documents in front of a model."},
 };
 
-const char *crd_kind(size_t i) { return i < CRD_COUNT ? CRD_DEFINITIONS[i].kind : NULL; }
+/* Names and columns are Karpenter's, so that either's definition serves both programs. */
+static const struct crd_column CLAIM_COLUMNS[] = {
+	{"Type", "string", LABEL_OF("node\\.kubernetes\\.io/instance-type"), "Machine type."},
+	{"Capacity", "string", LABEL_OF("karpenter\\.sh/capacity-type"), "spot or on-demand."},
+	{"Zone", "string", LABEL_OF("topology\\.kubernetes\\.io/zone"), "Zone of the machine."},
+	{"Node", "string", ".status.nodeName", "Node that the machine has become."},
+	{"Ready", "string", STATUS_OF("Ready"), "Whether the Node can be used."},
+	COLUMN_AGE,
+	{"ImageID", "string", ".status.imageID", "Image that the machine runs.", 1},
+	{"ID", "string", ".status.providerID", "Name of the machine in the cloud.", 1},
+	{"NodePool", "string", LABEL_OF("karpenter\\.sh/nodepool"), "Pool that the claim belongs to.", 1},
+	{"NodeClass", "string", ".spec.nodeClassRef.name", "Node class that the machine is made from.", 1},
+	{"Drifted", "string", STATUS_OF("Drifted"), "Whether pool or class have changed since.", 1},
+	{0},
+};
+static const struct crd_column POOL_COLUMNS[] = {
+	{"NodeClass", "string", ".spec.template.spec.nodeClassRef.name", "Node class of the pool's nodes."},
+	{"Nodes", "string", ".status.resources.nodes", "Nodes of the pool."},
+	{"Ready", "string", STATUS_OF("Ready"), "Whether the pool makes nodes."},
+	COLUMN_AGE,
+	{"Weight", "integer", ".spec.weight", "Rank among pools.", 1},
+	{"CPU", "string", ".status.resources.cpu", "Cores of the pool's nodes.", 1},
+	{"Memory", "string", ".status.resources.memory", "Memory of the pool's nodes.", 1},
+	{0},
+};
+static const struct crd_column MACHINE_COLUMNS[] = {
+	{"Type", "string", LABEL_OF("node\\.kubernetes\\.io/instance-type"), "Machine type."},
+	{"Zone", "string", LABEL_OF("topology\\.kubernetes\\.io/zone"), "Zone of the machine."},
+	{"Node", "string", ".status.nodeName", "Node that the machine has become."},
+	{"Ready", "string", STATUS_OF("Ready"), "Whether the Node can be used."},
+	COLUMN_AGE,
+	{"Capacity", "string", LABEL_OF("karpenter\\.sh/capacity-type"), "spot or on-demand.", 1},
+	{"Provisioner", "string", LABEL_OF("karpenter\\.sh/provisioner-name"), "Provisioner that the machine belongs to.", 1},
+	{"Template", "string", ".spec.machineTemplateRef.name", "Template of the machine.", 1},
+	{0},
+};
+static const struct crd_column CLASS_COLUMNS[] = {
+	{"Ready", "string", STATUS_OF("Ready"), "Whether nodes can be made from it."},
+	COLUMN_AGE,
+	{0},
+};
 
-const struct crd_definition *crd_definition_find(const char *kind)
+const struct crd_definition CRD_PROVISIONER_DEFINITIONS[CRD_PROVISIONER_COUNT] = {
+	{"NodeClaim", "nodeclaims", "nodeclaim", NULL, "karpenter", CRD_V1ALPHA1, CRD_V1ALPHA1, 0, false, false, &SHAPE_NODE_CLAIM, CLAIM_COLUMNS,
+	 "A request for one node.", "karpenter.sh", "v1"},
+	{"NodePool", "nodepools", "nodepool", NULL, "karpenter", CRD_V1ALPHA1, CRD_V1ALPHA1, 0, false, true, &SHAPE_NODE_POOL, POOL_COLUMNS,
+	 "A number of equal nodes; without replicas, what Karpenter may make for pending pods.", "karpenter.sh", "v1", ".status.nodes"},
+	{"Machine", "machines", "machine", NULL, "karpenter", CRD_V1ALPHA1, CRD_V1ALPHA1, 0, false, false, &SHAPE_MACHINE, MACHINE_COLUMNS,
+	 "A request for one node, in the dialect of gpu-provisioner 0.1 and 0.2.", "karpenter.sh", "v1alpha5"},
+	{"KaitoNodeClass", "kaitonodeclasses", "kaitonodeclass", "knc", "karpenter", CRD_V1ALPHA1, CRD_V1ALPHA1, 0, false, false, &SHAPE_NODE_CLASS, CLASS_COLUMNS,
+	 "How machines are made for the claims that name it."},
+};
+
+const char *crd_kind(size_t i) { return i < CRD_COUNT ? CRD_DEFINITIONS[i].kind : NULL; }
+const char *crd_provisioner_kind(size_t i) { return i < CRD_PROVISIONER_COUNT ? CRD_PROVISIONER_DEFINITIONS[i].kind : NULL; }
+
+const char *crd_group(const struct crd_definition *d) { return d->group ? d->group : "kaito.sh"; }
+
+const char *crd_version_name(const struct crd_definition *d, enum crd_version v)
 {
-	for (size_t i = 0; i < CRD_COUNT; i++)
-		if (strcmp(CRD_DEFINITIONS[i].kind, kind) == 0)
-			return &CRD_DEFINITIONS[i];
-	return NULL;
+	return d->version ? d->version : v == CRD_V1BETA1 ? "v1beta1" : "v1alpha1";
 }
 
-const char *crd_version_name(enum crd_version v) { return v == CRD_V1BETA1 ? "v1beta1" : "v1alpha1"; }
-
-enum crd_version crd_version_parse(const char *api_version)
+/* 0: the definition has no such version. */
+static enum crd_version version_of(const struct crd_definition *d, const char *api_version)
 {
-	const char *slash = strchr(api_version, '/'), *name = slash ? slash + 1 : api_version;
-	if (slash && strncmp(api_version, "kaito.sh/", 9) != 0)
+	const char *slash = strchr(api_version, '/'), *name = slash ? slash + 1 : api_version, *group = crd_group(d);
+	if (slash && (strncmp(api_version, group, (size_t)(slash - api_version)) != 0 || strlen(group) != (size_t)(slash - api_version)))
 		return 0;
-	return strcmp(name, "v1alpha1") == 0 ? CRD_V1ALPHA1 : strcmp(name, "v1beta1") == 0 ? CRD_V1BETA1 : 0;
+	for (unsigned v = CRD_V1ALPHA1; v <= CRD_V1BETA1; v <<= 1)
+		if ((d->versions & v) && strcmp(name, crd_version_name(d, (enum crd_version)v)) == 0)
+			return (enum crd_version)v;
+	return 0;
+}
+
+const struct crd_definition *crd_definition_find(const char *api_version, const char *kind, enum crd_version *v)
+{
+	for (size_t i = 0; i < CRD_COUNT + CRD_PROVISIONER_COUNT; i++) {
+		const struct crd_definition *d = i < CRD_COUNT ? &CRD_DEFINITIONS[i] : &CRD_PROVISIONER_DEFINITIONS[i - CRD_COUNT];
+		if (strcmp(d->kind, kind) != 0)
+			continue;
+		*v = version_of(d, api_version);
+		return *v ? d : NULL;
+	}
+	return NULL;
 }
 
 static json_t *columns_json(const struct crd_column *c)
@@ -96,18 +165,21 @@ static json_t *columns_json(const struct crd_column *c)
 static json_t *subresources(const struct crd_definition *d)
 {
 	json_t *out = json_pack("{s:{}}", "status");
-	if (d->scale)
-		json_object_set_new(out, "scale", json_pack("{s:s,s:s,s:s}", "specReplicasPath", ".spec.replicas", "statusReplicasPath", ".status.replicas",
-							    "labelSelectorPath", ".status.selector"));
+	if (!d->scale)
+		return out;
+	json_t *scale = json_pack("{s:s,s:s}", "specReplicasPath", ".spec.replicas", "statusReplicasPath", d->count_path ? d->count_path : ".status.replicas");
+	if (!d->count_path)
+		json_object_set_new(scale, "labelSelectorPath", json_string(".status.selector"));
+	json_object_set_new(out, "scale", scale);
 	return out;
 }
 
 static json_t *version_json(const struct crd_definition *d, enum crd_version v)
 {
-	json_t *out = json_pack("{s:s,s:b,s:b,s:o,s:o,s:{s:o}}", "name", crd_version_name(v), "served", 1, "storage", d->storage == v,
+	json_t *out = json_pack("{s:s,s:b,s:b,s:o,s:o,s:{s:o}}", "name", crd_version_name(d, v), "served", 1, "storage", d->storage == v,
 				"subresources", subresources(d), "additionalPrinterColumns", columns_json(d->columns), "schema", "openAPIV3Schema", schema_of(d, v));
 	if (d->deprecated & v) {
-		CLEANUP(mem_freep) char *warning = mem_printf("kaito.sh/%s %s is deprecated; use kaito.sh/v1beta1", crd_version_name(v), d->kind);
+		CLEANUP(mem_freep) char *warning = mem_printf("kaito.sh/%s %s is deprecated; use kaito.sh/v1beta1", crd_version_name(d, v), d->kind);
 		json_object_set_new(out, "deprecated", json_true());
 		json_object_set_new(out, "deprecationWarning", json_string(warning));
 	}
@@ -125,18 +197,18 @@ static json_t *names_json(const struct crd_definition *d)
 	return out;
 }
 
-json_t *crd_manifest(size_t i)
+static json_t *manifest(const struct crd_definition *d)
 {
-	if (i >= CRD_COUNT)
-		return NULL;
-	const struct crd_definition *d = &CRD_DEFINITIONS[i];
-	CLEANUP(mem_freep) char *name = mem_printf("%s.kaito.sh", d->plural);
+	CLEANUP(mem_freep) char *name = mem_printf("%s.%s", d->plural, crd_group(d));
 	json_t *versions = json_array();
 	for (unsigned v = CRD_V1ALPHA1; v <= CRD_V1BETA1; v <<= 1)
 		if (d->versions & v)
 			json_array_append_new(versions, version_json(d, (enum crd_version)v));
 	/* Uninstalling the chart must not take every object along. */
 	return json_pack("{s:s,s:s,s:{s:s,s:{s:s}},s:{s:s,s:o,s:s,s:o}}", "apiVersion", "apiextensions.k8s.io/v1", "kind", "CustomResourceDefinition",
-			 "metadata", "name", name, "annotations", "helm.sh/resource-policy", "keep", "spec", "group", "kaito.sh", "names", names_json(d), "scope", d->namespaced ? "Namespaced" : "Cluster",
+			 "metadata", "name", name, "annotations", "helm.sh/resource-policy", "keep", "spec", "group", crd_group(d), "names", names_json(d), "scope", d->namespaced ? "Namespaced" : "Cluster",
 			 "versions", versions);
 }
+
+json_t *crd_manifest(size_t i) { return i < CRD_COUNT ? manifest(&CRD_DEFINITIONS[i]) : NULL; }
+json_t *crd_provisioner_manifest(size_t i) { return i < CRD_PROVISIONER_COUNT ? manifest(&CRD_PROVISIONER_DEFINITIONS[i]) : NULL; }

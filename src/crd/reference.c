@@ -8,12 +8,14 @@
 #include <string.h>
 
 #define CHART "charts/kaito/workspace"
+#define PROVISIONER_CHART "charts/kaito/gpu-provisioner"
 #define PAGE "docs/api-fields.md"
+#define PROVISIONER_PAGE "docs/node-api-fields.md"
 
 static void put_type(const struct crd_field *f, struct buf *out)
 {
 	static const char *const NAMES[] = {[CRD_STRING] = "string", [CRD_INTEGER] = "integer", [CRD_BOOLEAN] = "boolean", [CRD_OBJECT] = "object",
-		[CRD_OPEN] = "open object", [CRD_MAP] = "map"};
+		[CRD_OPEN] = "open object", [CRD_MAP] = "map", [CRD_QUANTITIES] = "map of quantities"};
 	buf_printf(out, "%s%s", f->list ? "list of " : "", NAMES[f->type]);
 	if (f->list && f->type != CRD_OPEN)
 		buf_putc(out, 's');
@@ -41,6 +43,8 @@ static void put_constraints(const struct crd_field *f, struct buf *out)
 		buf_printf(out, "one of `%s`; ", f->choices);
 	if (f->has_minimum)
 		buf_printf(out, "at least %lld; ", (long long)f->minimum);
+	if (f->maximum)
+		buf_printf(out, "at most %lld; ", (long long)f->maximum);
 	if (f->format)
 		buf_printf(out, "%s; ", f->format);
 	if (f->list && f->max_items)
@@ -113,12 +117,12 @@ static void put_kind(const struct crd_definition *d, struct buf *out)
 	buf_printf(out, "%s; `kubectl get %s`", d->namespaced ? "Namespaced" : "Cluster-wide", d->plural);
 	if (d->short_names)
 		buf_printf(out, " (short: `%s`)", d->short_names);
-	buf_printf(out, "; stored as %s.\n", crd_version_name((enum crd_version)d->storage));
+	buf_printf(out, "; stored as %s.\n", crd_version_name(d, (enum crd_version)d->storage));
 	for (unsigned v = CRD_V1BETA1; v >= CRD_V1ALPHA1; v >>= 1) {
 		if (!(d->versions & v))
 			continue;
 		enum crd_version version = (enum crd_version)v;
-		buf_printf(out, "\n### %s %s%s\n\n| field | type | constraints | meaning |\n| --- | --- | --- | --- |\n", d->kind, crd_version_name(version),
+		buf_printf(out, "\n### %s %s%s\n\n| field | type | constraints | meaning |\n| --- | --- | --- | --- |\n", d->kind, crd_version_name(d, version),
 			   d->deprecated & v ? " (deprecated)" : "");
 		put_shape(d->shape, version, "", out);
 		buf_puts(out, "\n| checked by the API server at | on | answer |\n| --- | --- | --- |\n");
@@ -136,32 +140,64 @@ static void put_page(struct buf *out)
 		put_kind(&CRD_DEFINITIONS[i], out);
 }
 
-void crd_manifest_text(size_t i, struct buf *out)
+static void put_provisioner_page(struct buf *out)
 {
-	json_t *manifest = crd_manifest(i);
+	buf_puts(out, "# Fields of the node provisioner's API\n\n<!-- Printed from the tables by kaito-crds; do not edit. -->\n\n"
+		      "Karpenter's kinds as this project's definitions have them, and the node class `KaitoNodeClass`. A cluster that has Karpenter's own\n"
+		      "definitions keeps them; they work as they are. [provisioner.md](provisioner.md) says what the node provisioner makes of the fields.\n");
+	for (size_t i = 0; i < CRD_PROVISIONER_COUNT; i++)
+		put_kind(&CRD_PROVISIONER_DEFINITIONS[i], out);
+}
+
+static void put_manifest(json_t *manifest, struct buf *out)
+{
 	yaml_text(manifest, out);
 	json_decref(manifest);
 }
 
+void crd_manifest_text(size_t i, struct buf *out) { put_manifest(crd_manifest(i), out); }
+void crd_provisioner_manifest_text(size_t i, struct buf *out) { put_manifest(crd_provisioner_manifest(i), out); }
+
+#define PRINTED "# Printed from the tables by kaito-crds; do not edit.\n"
+
 static char *definition(size_t i, struct buf *out)
 {
-	buf_puts(out, "# Printed from the tables by kaito-crds; do not edit.\n");
+	buf_puts(out, PRINTED);
 	crd_manifest_text(i, out);
 	return mem_printf(CHART "/templates/crds/kaito.sh_%s.yaml", CRD_DEFINITIONS[i].plural);
 }
 
+/* In Helm's folder crds/: installed where they are missing, and never in the way of Karpenter's own. */
+static char *provisioner_definition(size_t i, struct buf *out)
+{
+	const struct crd_definition *d = &CRD_PROVISIONER_DEFINITIONS[i];
+	buf_puts(out, PRINTED);
+	crd_provisioner_manifest_text(i, out);
+	return mem_printf(PROVISIONER_CHART "/crds/%s_%s.yaml", crd_group(d), d->plural);
+}
+
 char *crd_page(size_t i, struct buf *out)
 {
+	static const struct { void (*print)(struct buf *out); const char *path; } PAGES[] = {
+		{put_page, PAGE},
+		{put_provisioner_page, PROVISIONER_PAGE},
+	};
 	static const struct { enum training_method method; const char *path; } CONFIGURATIONS[] = {
 		{METHOD_LORA, CHART "/files/lora-training_config.yaml"},
 		{METHOD_QLORA, CHART "/files/qlora-training_config.yaml"},
 	};
+	enum { N_PAGES = sizeof PAGES / sizeof PAGES[0] };
 	if (i < CRD_COUNT)
 		return definition(i, out);
-	if (i == CRD_COUNT) {
-		put_page(out);
-		return mem_strdup(PAGE);
+	i -= CRD_COUNT;
+	if (i < CRD_PROVISIONER_COUNT)
+		return provisioner_definition(i, out);
+	i -= CRD_PROVISIONER_COUNT;
+	if (i < N_PAGES) {
+		PAGES[i].print(out);
+		return mem_strdup(PAGES[i].path);
 	}
-	buf_put_str(out, training_config_template(CONFIGURATIONS[i - CRD_COUNT - 1].method));
-	return mem_strdup(CONFIGURATIONS[i - CRD_COUNT - 1].path);
+	i -= N_PAGES;
+	buf_put_str(out, training_config_template(CONFIGURATIONS[i].method));
+	return mem_strdup(CONFIGURATIONS[i].path);
 }

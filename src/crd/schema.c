@@ -78,12 +78,21 @@ static json_t *integer_schema(const struct crd_field *f)
 		put(s, "format", json_string(f->format));
 	if (f->has_minimum)
 		put(s, "minimum", json_integer(f->minimum));
+	if (f->maximum)
+		put(s, "maximum", json_integer(f->maximum));
 	return s;
+}
+
+/* Kubernetes' grammar of quantities. */
+#define QUANTITY "^(\\+|-)?(([0-9]+(\\.[0-9]*)?)|(\\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|([eE](\\+|-)?(([0-9]+(\\.[0-9]*)?)|(\\.[0-9]+))))?$"
+static json_t *quantity_schema(void)
+{
+	return json_pack("{s:[{s:s},{s:s}],s:s,s:b}", "anyOf", "type", "integer", "type", "string", "pattern", QUANTITY, "x-kubernetes-int-or-string", 1);
 }
 
 static json_t *map_schema(const struct crd_field *f, enum crd_version v)
 {
-	json_t *values = f->shape ? shape_schema(f->shape, v) : json_pack("{s:s}", "type", "string");
+	json_t *values = f->type == CRD_QUANTITIES ? quantity_schema() : f->shape ? shape_schema(f->shape, v) : json_pack("{s:s}", "type", "string");
 	json_t *s = json_pack("{s:s,s:o}", "type", "object", "additionalProperties", values);
 	put_count(s, "maxProperties", f->max_items);
 	return s;
@@ -98,7 +107,8 @@ static json_t *value_schema(const struct crd_field *f, enum crd_version v)
 	case CRD_BOOLEAN: return json_pack("{s:s}", "type", "boolean");
 	case CRD_OBJECT: return shape_schema(f->shape, v);
 	case CRD_OPEN: return json_pack("{s:s,s:b}", "type", "object", "x-kubernetes-preserve-unknown-fields", 1);
-	case CRD_MAP: return map_schema(f, v);
+	case CRD_MAP:
+	case CRD_QUANTITIES: return map_schema(f, v);
 	}
 	return NULL;
 }

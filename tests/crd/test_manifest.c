@@ -51,6 +51,27 @@ START_TEST(every_kind_has_a_definition)
 }
 END_TEST
 
+START_TEST(the_provisioners_kinds_have_karpenters_names)
+{
+	static const struct { const char *name, *group, *version; } KINDS[CRD_PROVISIONER_COUNT] = {
+		{"nodeclaims.karpenter.sh", "karpenter.sh", "v1"}, {"nodepools.karpenter.sh", "karpenter.sh", "v1"},
+		{"machines.karpenter.sh", "karpenter.sh", "v1alpha5"}, {"kaitonodeclasses.kaito.sh", "kaito.sh", "v1alpha1"},
+	};
+	for (size_t i = 0; i < CRD_PROVISIONER_COUNT; i++) {
+		json_t *m = crd_provisioner_manifest(i);
+		ck_assert_str_eq(meta_name(m), KINDS[i].name);
+		ck_assert_str_eq(json_text_at(m, "", "spec", "group", NULL), KINDS[i].group);
+		ck_assert_str_eq(json_text_at(m, "", "spec", "scope", NULL), "Cluster");
+		ck_assert_str_eq(json_text_at(m, "", "spec", "names", "kind", NULL), crd_provisioner_kind(i));
+		ck_assert(json_is_true(json_object_get(version_of(m, KINDS[i].version), "storage")));
+		ck_assert_uint_eq(json_array_size(json_at(m, "spec", "versions", NULL)), 1);
+		json_decref(m);
+	}
+	ck_assert_ptr_null(crd_provisioner_manifest(CRD_PROVISIONER_COUNT));
+	ck_assert_ptr_null(crd_provisioner_kind(CRD_PROVISIONER_COUNT));
+}
+END_TEST
+
 static void check_columns(const json_t *version, const char *shown, const char *wide)
 {
 	struct buf names[2] = {0};
@@ -74,6 +95,27 @@ START_TEST(workspace_columns_are_the_quick_starts_in_both_versions)
 	ck_assert(json_is_true(json_object_get(version_of(m, "v1beta1"), "storage")));
 	ck_assert(json_is_false(json_object_get(version_of(m, "v1alpha1"), "storage")));
 	json_decref(m);
+}
+END_TEST
+
+START_TEST(claims_and_pools_look_as_karpenters)
+{
+	json_t *claim = crd_provisioner_manifest(0), *pool = crd_provisioner_manifest(1);
+	const json_t *v = version_of(claim, "v1"), *spec = json_at(v, "schema", "openAPIV3Schema", "properties", "spec", NULL);
+	check_columns(v, "Type Capacity Zone Node Ready Age ", "ImageID ID NodePool NodeClass Drifted ");
+	ck_assert_str_eq(json_text_at(json_array_get(json_object_get(v, "additionalPrinterColumns"), 0), "", "jsonPath", NULL),
+			 ".metadata.labels.node\\.kubernetes\\.io/instance-type");
+	ck_assert_str_eq(json_text_at(json_array_get(json_object_get(spec, "x-kubernetes-validations"), 0), "", "rule", NULL), "self == oldSelf");
+	ck_assert_str_eq(json_text_at(spec, "", "properties", "expireAfter", "default", NULL), "720h");
+	ck_assert_int_eq(json_int_at(spec, 0, "properties", "requirements", "maxItems", NULL), 100);
+	ck_assert(json_is_true(json_at(spec, "properties", "resources", "properties", "requests", "additionalProperties", "x-kubernetes-int-or-string", NULL)));
+	v = version_of(pool, "v1");
+	check_columns(v, "NodeClass Nodes Ready Age ", "Weight CPU Memory ");
+	ck_assert_str_eq(json_text_at(v, "", "subresources", "scale", "statusReplicasPath", NULL), ".status.nodes");
+	ck_assert_ptr_null(json_at(v, "subresources", "scale", "labelSelectorPath", NULL));
+	ck_assert_int_eq(json_int_at(properties_of(pool, "v1"), 0, "spec", "properties", "weight", "maximum", NULL), 100);
+	json_decref(claim);
+	json_decref(pool);
 }
 END_TEST
 
@@ -136,6 +178,8 @@ START_TEST(rows_are_complete)
 {
 	for (size_t i = 0; i < CRD_COUNT; i++)
 		check_shape(CRD_DEFINITIONS[i].shape);
+	for (size_t i = 0; i < CRD_PROVISIONER_COUNT; i++)
+		check_shape(CRD_PROVISIONER_DEFINITIONS[i].shape);
 }
 END_TEST
 
@@ -154,12 +198,12 @@ END_TEST
 
 START_TEST(printed_yaml_reads_back_as_the_same_manifest)
 {
-	json_t *m = crd_manifest((size_t)_i);
+	json_t *m = _i < CRD_COUNT ? crd_manifest((size_t)_i) : crd_provisioner_manifest((size_t)_i - CRD_COUNT);
 	struct buf text = {0};
 	struct yaml_doc doc;
 	struct err err = ERR_INIT;
 	yaml_text(m, &text);
-	ck_assert_msg(yaml_parse(&doc, buf_str(&text), crd_kind((size_t)_i), &err) == 0, "%s", err.message);
+	ck_assert_msg(yaml_parse(&doc, buf_str(&text), meta_name(m), &err) == 0, "%s", err.message);
 	ck_assert(json_equal(doc.root, m));
 	yaml_doc_done(&doc);
 	buf_done(&text);
@@ -199,6 +243,8 @@ START_TEST(defaults_are_filled_in_as_the_api_server_does)
 		       "\"autoUpgrade\":{\"enabled\":false,\"strategy\":\"InPlace\",\"maintenanceWindow\":{\"duration\":\"4h\"}}}}");
 	check_defaults("Workspace", "kaito.sh/v7", "{\"resource\":{}}", "{\"resource\":{}}");
 	check_defaults("Pod", "v1", "{}", "{}");
+	check_defaults("NodePool", "karpenter.sh/v1", "{\"spec\":{\"disruption\":{}}}",
+		       "{\"spec\":{\"disruption\":{\"budgets\":[{\"nodes\":\"10%\"}],\"consolidateAfter\":\"0s\",\"consolidationPolicy\":\"WhenEmptyOrUnderutilized\"}}}");
 	check_defaults("Workspace", "kaito.sh/v1beta1", "[]", "[]");
 }
 END_TEST
@@ -228,6 +274,12 @@ START_TEST(unknown_and_mistyped_fields_are_named)
 	check_says("InferenceSet", "kaito.sh/v1beta1", "{\"spec\":{\"replicas\":-1,\"autoUpgrade\":{\"enabled\":\"yes\"},\"template\":[],\"labelSelector\":null}}", 4,
 		   "spec.replicas: must be at least 0\nspec.autoUpgrade.enabled: must be a boolean, is string\nspec.template: must be an object, is array\nspec.labelSelector: required value\n");
 	check_says("MultiRoleInference", "kaito.sh/v1beta1", "{}", 1, "kaito.sh/v1beta1 MultiRoleInference: not a kind and version of kaito.sh\n");
+	check_says("NodeClaim", "karpenter.sh/v1", "{\"spec\":{\"requirements\":[],\"resources\":{\"requests\":{\"storage\":\"1Gi\",\"cpu\":2,\"memory\":true}}}}", 2,
+		   "spec.resources.requests.memory: must be a quantity, is boolean\nspec.nodeClassRef: required value\n");
+	check_says("KaitoNodeClass", "kaito.sh/v1alpha1", "{\"spec\":{\"maxPods\":251,\"osDiskSizeGB\":29}}", 2,
+		   "spec.maxPods: must be at most 250\nspec.osDiskSizeGB: must be at least 30\n");
+	check_says("NodeClaim", "kaito.sh/v1", "{}", 1, "kaito.sh/v1 NodeClaim: not a kind and version of kaito.sh\n");
+	check_says("NodePool", "karpenter.sh/v1", "{\"spec\":{\"limits\":[]}}", 2, "spec.limits: must be an object, is array\nspec.template: required value\n");
 	check_says("Workspace", "kaito.sh/v1beta1", "7", 1, ": must be an object, is integer\n");
 }
 END_TEST
@@ -248,12 +300,14 @@ int main(void)
 	Suite *suite = suite_create("manifest");
 	TCase *tc = tcase_create("manifest");
 	tcase_add_test(tc, every_kind_has_a_definition);
+	tcase_add_test(tc, the_provisioners_kinds_have_karpenters_names);
+	tcase_add_test(tc, claims_and_pools_look_as_karpenters);
 	tcase_add_test(tc, workspace_columns_are_the_quick_starts_in_both_versions);
 	tcase_add_test(tc, versions_differ_where_upstreams_do);
 	tcase_add_test(tc, inference_set_can_be_scaled_and_old_rag_engines_warn);
 	tcase_add_test(tc, rows_are_complete);
 	tcase_add_loop_test(tc, printed_files_are_fresh, 0, CRD_PAGE_COUNT);
-	tcase_add_loop_test(tc, printed_yaml_reads_back_as_the_same_manifest, 0, CRD_COUNT);
+	tcase_add_loop_test(tc, printed_yaml_reads_back_as_the_same_manifest, 0, CRD_COUNT + CRD_PROVISIONER_COUNT);
 	tcase_add_test(tc, yaml_quotes_what_is_not_plain_text);
 	tcase_add_test(tc, defaults_are_filled_in_as_the_api_server_does);
 	tcase_add_test(tc, unknown_and_mistyped_fields_are_named);
