@@ -43,6 +43,17 @@ enum nodes_metric {
 	NODES_CLAIMS_GAUGE, NODES_METRICS
 };
 struct metrics *nodes_metrics_new(const char *version);
+/* Sets NODES_CLAIMS_GAUGE: operator_options.collect. NODES_CREATED is counted by NODES_LIFECYCLE, for every claim that it sees first. */
+void nodes_collect(void *nodes);
+
+/* --- the cloud's functions, timed and counted under Karpenter's names (nodes/figures.c); controller: the caller's name -------- */
+WARN_UNUSED int nodes_cloud_launch(struct nodes *n, const char *controller, const struct claim_view *claim, struct launch_result *out, struct err *err);
+WARN_UNUSED int nodes_cloud_terminate(struct nodes *n, const char *controller, const struct claim_view *claim, struct terminate_result *out, struct err *err);
+WARN_UNUSED int nodes_cloud_get(struct nodes *n, const char *controller, const char *provider_id, void (*fn)(void *context, const struct instance *i),
+				void *context, struct err *err);
+WARN_UNUSED int nodes_cloud_list(struct nodes *n, const char *controller, int64_t max_age_ms, void (*fn)(void *context, const struct instance *i),
+				 void *context, struct err *err);
+WARN_UNUSED int nodes_cloud_reap(struct nodes *n, const char *controller, const struct instance *i, struct err *err);
 
 /* --- shared by the controllers (nodes/world.c) ----------------------------------------------------------------- */
 
