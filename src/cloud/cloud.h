@@ -65,7 +65,8 @@ struct cloud_hooks {
 struct cloud; /* the implementation's own */
 struct cloud_ops {
 	const char *name;                     /* metric label "provider": "azure", "aws", "kwok" */
-	/* Takes one step of creating. -1 (err set) only for failures that say nothing about the claim (API away, credentials): retried with
+	/* Takes one step of creating. The first step of a claim without a memo makes nothing yet: it answers STEP_PERSIST (or finds what is
+	 * there already), and the caller stores the claim's finalizer together with that memo. -1 (err set) only for failures that say nothing about the claim (API away, credentials): retried with
 	 * back-off and shown as LaunchFailed. Idempotent: the same claim never gets two instances, whatever was lost in between. */
 	int (*launch)(struct cloud *c, const struct claim_view *claim, struct launch_result *out, struct err *err);
 	/* Takes one step of deleting whatever was or is being created for the claim; also while creating runs. */
