@@ -1,5 +1,6 @@
 /* inference_set_rules.c: InferenceSet: its own fields, and the Workspace that it would create, under the rules of a Workspace. */
 #include "admission/rules.h"
+#include "kube/duration.h"
 
 static void instance_type(struct admission *a, const json_t *template_)
 {
@@ -17,7 +18,7 @@ static void duration(struct admission *a, const char *text)
 {
 	static const char PATH[] = "spec.autoUpgrade.maintenanceWindow.duration";
 	double seconds = 0;
-	if (!cron_rule_duration(text, &seconds)) {
+	if (!duration_parse(text, &seconds)) {
 		field_errors_invalid(&a->errors, PATH, "%s", text);
 		field_errors_detail(&a->errors, "time: invalid duration \"%s\"", text);
 	} else if (seconds <= 0) {

@@ -83,8 +83,6 @@ bool url_rule_parses(const char *url);
 bool cron_rule_check(const char *schedule, char *why, size_t size);
 /* It names a time zone other than UTC. */
 bool cron_rule_is_zoned(const char *schedule);
-/* A Go duration in seconds. */
-bool cron_rule_duration(const char *text, double *seconds);
 /* The model of a preset: catalogue, then hub. Fills a->model or reports. path: of the error. */
 void model_rules_resolve(struct admission *a, const char *preset, const char *secret, const char *path);
 bool model_rules_name_ok(const char *preset);

@@ -9,6 +9,7 @@
 #include "control/inference_set.h"
 #include "control/scale_down.h"
 #include "crd/names.h"
+#include "kube/duration.h"
 #include "kube/meta.h"
 #include <string.h>
 
@@ -62,7 +63,7 @@ static int window_open(const json_t *set, int64_t now, bool *out, struct err *er
 		return 0;
 	if (cron_parse(&cron, json_text_at(window, "", "schedule", NULL), err) < 0)
 		return err_wrap(err, "maintenance window of InferenceSet %s", meta_name(set));
-	if (!cron_rule_duration(duration, &seconds) || seconds <= 0 || seconds > 1e9)
+	if (!duration_parse(duration, &seconds) || seconds <= 0 || seconds > 1e9)
 		return err_set(err, ERR_INVALID, "maintenance window of InferenceSet %s: duration '%.40s' is not one", meta_name(set), duration);
 	*out = cron_window_open(&cron, (int64_t)seconds, now);
 	return 0;

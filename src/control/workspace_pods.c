@@ -5,7 +5,6 @@
 #include "base/mem.h"
 #include "kube/meta.h"
 #include <string.h>
-#include <time.h>
 
 /* A pod that the scheduler could not place at once is no news: its node or volume may come this very second. */
 static const int64_t SCHEDULING_GRACE_S = 10;
@@ -24,13 +23,11 @@ static json_t *live_pods(struct workspace_pass *p)
 	return live;
 }
 
-/* Seconds since an RFC 3339 time in UTC; INT64_MAX when it is none. */
+/* Seconds since an RFC 3339 time; INT64_MAX when it is none. */
 static int64_t age_s(const char *stamp)
 {
-	struct tm t = {0};
-	if (!strptime(stamp, "%Y-%m-%dT%H:%M:%SZ", &t))
-		return INT64_MAX;
-	return clock_wall_s() - (int64_t)timegm(&t);
+	int64_t then = clock_of_rfc3339(stamp);
+	return then < 0 ? INT64_MAX : clock_wall_s() - then;
 }
 
 static int64_t youngest_s(const json_t *pods)

@@ -30,22 +30,6 @@ void exec_credential_done(struct exec_credential *c)
 
 /* --- the answer ------------------------------------------------------------------------------------------------ */
 
-int64_t exec_plugin_time(const char *text)
-{
-	struct tm tm = {0};
-	const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
-	if (!rest)
-		return -1;
-	if (*rest == '.')
-		rest += 1 + strspn(rest + 1, "0123456789");
-	int hours = 0, minutes = 0;
-	bool offset = (*rest == '+' || *rest == '-') && sscanf(rest + 1, "%2d:%2d", &hours, &minutes) == 2;
-	if (!offset && strcmp(rest, "Z") != 0)
-		return -1;
-	int64_t east_s = (int64_t)(hours * 3600 + minutes * 60) * (*rest == '-' ? -1 : 1);
-	return (int64_t)timegm(&tm) - (offset ? east_s : 0);
-}
-
 static int take_text(const json_t *status, const char *key, char **out, struct err *err)
 {
 	const char *value = NULL;
@@ -65,7 +49,7 @@ static int read_status(const json_t *status, struct exec_credential *c, struct e
 		return err_set(err, ERR_DENIED, "its status has neither a token nor a certificate");
 	if (!c->cert != !c->key)
 		return err_set(err, ERR_DENIED, "its status has a certificate or its key, but not both");
-	c->expires_s = expires ? exec_plugin_time(expires) : 0;
+	c->expires_s = expires ? clock_of_rfc3339(expires) : 0;
 	return c->expires_s < 0 ? err_set(err, ERR_DENIED, "its expirationTimestamp is not a time") : 0;
 }
 

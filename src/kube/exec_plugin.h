@@ -14,5 +14,3 @@ void exec_credential_done(struct exec_credential *c);
 WARN_UNUSED int exec_plugin_run(const struct kube_config *config, const atomic_bool *cancel, struct exec_credential *out, struct err *err);
 /* What it printed, for `api_version`. */
 WARN_UNUSED int exec_plugin_parse(str text, const char *api_version, struct exec_credential *out, struct err *err);
-/* Unix time of "2026-11-24T08:00:00Z" (fractions and offsets are accepted); -1 when it is none. */
-int64_t exec_plugin_time(const char *text);

@@ -2,6 +2,7 @@
 #include "admission/rules.h"
 #include "base/limits.h"
 #include "check_main.h"
+#include "kube/duration.h"
 
 START_TEST(image_references_read_as_dockers_parser_reads_them)
 {
@@ -94,7 +95,7 @@ START_TEST(durations_are_gos)
 	};
 	for (size_t i = 0; i < sizeof ROWS / sizeof ROWS[0]; i++) {
 		double seconds = 0;
-		ck_assert_msg(cron_rule_duration(ROWS[i].text, &seconds) == ROWS[i].ok, "%s", ROWS[i].text);
+		ck_assert_msg(duration_parse(ROWS[i].text, &seconds) == ROWS[i].ok, "%s", ROWS[i].text);
 		if (ROWS[i].ok)
 			ck_assert_double_eq_tol(seconds, ROWS[i].seconds, 1e-9);
 	}

@@ -315,13 +315,13 @@ END_TEST
 
 START_TEST(times_are_read)
 {
-	ck_assert_int_eq(exec_plugin_time("1970-01-01T00:01:00Z"), 60);
-	ck_assert_int_eq(exec_plugin_time("1970-01-01T00:01:00.123456Z"), 60);
-	ck_assert_int_eq(exec_plugin_time("1970-01-01T01:01:00+01:00"), 60);
-	ck_assert_int_eq(exec_plugin_time("1969-12-31T23:01:00-01:00"), 60);
-	ck_assert_int_eq(exec_plugin_time("1970-01-01"), -1);
-	ck_assert_int_eq(exec_plugin_time("1970-01-01T00:01:00"), -1);
-	ck_assert_int_eq(exec_plugin_time(""), -1);
+	ck_assert_int_eq(clock_of_rfc3339("1970-01-01T00:01:00Z"), 60);
+	ck_assert_int_eq(clock_of_rfc3339("1970-01-01T00:01:00.123456Z"), 60);
+	ck_assert_int_eq(clock_of_rfc3339("1970-01-01T01:01:00+01:00"), 60);
+	ck_assert_int_eq(clock_of_rfc3339("1969-12-31T23:01:00-01:00"), 60);
+	ck_assert_int_eq(clock_of_rfc3339("1970-01-01"), -1);
+	ck_assert_int_eq(clock_of_rfc3339("1970-01-01T00:01:00"), -1);
+	ck_assert_int_eq(clock_of_rfc3339(""), -1);
 }
 END_TEST
 
