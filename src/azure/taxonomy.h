@@ -6,7 +6,8 @@
 
 enum failure_handling {
 	HANDLE_OFFERING,      /* this offering cannot be had: cool it down, try the next SKU, zone or capacity type; none left: InsufficientCapacity */
-	HANDLE_CREATE_ERROR,  /* reason on the claim, retried with long back-off (quota, policy) */
+	HANDLE_CREATE_ERROR,  /* reason on the claim, retried with long back-off (quota, failed nodes). With a scope (quota): cooled down and the next
+			       * offering tried as above; but none left is no InsufficientCapacity, the reason stays */
 	HANDLE_TERMINAL,      /* the request itself is wrong: not repeated until the claim or node class changes */
 	HANDLE_CONFIGURATION, /* credentials or policy: retried slowly, for every claim alike */
 	HANDLE_IN_PROGRESS,   /* another operation on the pool or cluster runs: wait and look again */
@@ -18,7 +19,7 @@ enum failure_handling {
 };
 enum failure_scope { SCOPE_NONE, SCOPE_SKU, SCOPE_FAMILY, SCOPE_ZONE, SCOPE_SPOT, SCOPE_REGION };
 struct failure_row {
-	const char *code;          /* NULL: any; "A|B": one of */
+	const char *code;          /* NULL: any; "A|B": one of. Causes (OFFERING, CREATE_ERROR) are also found as Code="A" or SubCode: A inside a message */
 	const char *text;          /* part of the message at the same depth, any case; NULL: any; "a|b": one of */
 	int status;                /* HTTP; 0: any */
 	const char *reason;        /* "SubscriptionQuotaReached" */
@@ -26,15 +27,21 @@ struct failure_row {
 	enum failure_scope scope;
 	int64_t cooldown_s, cooldown_spot_s;
 	bool insufficient;         /* becomes Karpenter's InsufficientCapacityError at once */
-	const char *meaning, *remedy; /* sentences for the page */
+	const char *meaning;       /* a sentence for the page */
+	const char *remedy;        /* what to do, at most TAXONOMY_REMEDY_MAX bytes: on the page, and in the first 256 bytes of messages */
+	const char *seen;          /* for the page, when code is NULL: codes it comes with; NULL: none in particular */
 };
-extern const struct failure_row FAILURES[];
+#define TAXONOMY_REMEDY_MAX 110
+extern const struct failure_row FAILURES[]; /* taxonomy_table.c */
 extern const size_t FAILURE_COUNT;
 struct failure {
 	const struct failure_row *row;    /* never NULL: the last row is the unknown error */
 	int64_t cooldown_s;               /* for the capacity type asked, "Current Limit: 0" considered */
-	char message[801];                /* "code: human text", nested cause first when it is the one that matched */
+	char message[801];                /* "code: human text; what to do"; code and text are those of the cause that matched. A text too long for
+					   * its first 256 bytes is clipped there and follows in full (to 800) */
 };
 void taxonomy_classify(const struct arm_error *e, bool spot, struct failure *out);
-/* The page. */
+/* The row for one code and message without a tree (what a token endpoint or a stored failure says). Never NULL. */
+const struct failure_row *taxonomy_find(int status, const char *code, const char *message);
+/* The page docs/node-errors.md (taxonomy_page.c). */
 void taxonomy_print_markdown(struct buf *out);
