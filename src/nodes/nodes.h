@@ -29,6 +29,8 @@ struct nodes { /* immutable after start, apart from what it points at */
 extern const struct operator_controller NODES_LIFECYCLE /* "nodeclaim.lifecycle" */, NODES_TERMINATION /* "node.termination" */, NODES_HEALTH /* "node.health" */,
 	NODES_CLAIM_GC /* "nodeclaim.garbagecollection" */, NODES_INSTANCE_GC /* "instance.garbagecollection" */, NODES_EXPIRATION /* "nodeclaim.expiration" */,
 	NODES_STATIC_POOLS /* "static.provisioning" */, NODES_CLASS /* "nodeclass" */, NODES_DRIFT /* "nodeclaim.disruption" */;
+extern const struct operator_controller *const NODES_CONTROLLERS[]; /* nodes.c */
+extern const size_t NODES_CONTROLLER_COUNT;
 extern const struct operator_cache NODES_CACHES[NODES_CACHE_COUNT];
 /* Index keys: of Nodes and of claims NODE_KEY_PROVIDER (in lower case), of Nodes NODE_KEY_POOL, and of claims: */
 #define CLAIM_KEY_POOL "nodepool:"       /* label karpenter.sh/nodepool (Machines: karpenter.sh/provisioner-name) */

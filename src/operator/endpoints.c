@@ -1,8 +1,11 @@
 /* endpoints.c: see endpoints.h. /healthz is answered on the I/O thread, so that a probe never waits behind a scrape. */
 #include "operator/endpoints.h"
 
+#include "base/fd.h"
 #include "base/mem.h"
 #include "http/metrics.h"
+#include <malloc.h>
+#include <stdio.h>
 #include <string.h>
 
 struct endpoints {
@@ -39,7 +42,34 @@ static const struct http_route HEALTH_ROUTES[] = {
 	{"GET", "/healthz", get_healthz, HTTP_INLINE | HTTP_PUBLIC, NULL},
 	{"GET", "/readyz", get_readyz, HTTP_PUBLIC, NULL},
 };
-static const struct http_route METRICS_ROUTES[] = {{"GET", "/metrics", get_metrics, HTTP_PUBLIC, NULL}};
+static int get_heap(struct http_exchange *x, struct err *err)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&text, &len);
+	if (!out || malloc_info(0, out) != 0 || fclose(out) != 0) {
+		free(text);
+		return err_set(err, ERR_INTERNAL, "no figures of the heap");
+	}
+	int rc = http_reply(x, 200, "application/xml", (str){text, len});
+	free(text);
+	return rc;
+}
+
+static int get_cmdline(struct http_exchange *x, struct err *err)
+{
+	CLEANUP(buf_done) struct buf text = {0};
+	if (fd_read_file("/proc/self/cmdline", 64 << 10, &text, err) < 0)
+		return -1;
+	return http_reply(x, 200, "text/plain", buf_str(&text));
+}
+
+/* The last two only with options.profiling. */
+static const struct http_route METRICS_ROUTES[] = {
+	{"GET", "/metrics", get_metrics, HTTP_PUBLIC, NULL},
+	{"GET", "/debug/pprof/heap", get_heap, HTTP_PUBLIC, NULL},
+	{"GET", "/debug/pprof/cmdline", get_cmdline, HTTP_PUBLIC, NULL},
+};
 
 /* "host:port", ":port" for all addresses. */
 static int listen_on(struct endpoints *e, const char *address, const struct http_route *routes, size_t n, struct http_server **out, struct err *err)
@@ -60,7 +90,7 @@ int endpoints_start(struct endpoints **out, const struct endpoints_options *o, s
 	struct endpoints *e = mem_alloc(sizeof *e);
 	e->o = *o;
 	if (listen_on(e, o->health_address, HEALTH_ROUTES, sizeof HEALTH_ROUTES / sizeof HEALTH_ROUTES[0], &e->health, err) < 0 ||
-	    listen_on(e, o->metrics_address, METRICS_ROUTES, 1, &e->metrics, err) < 0) {
+	    listen_on(e, o->metrics_address, METRICS_ROUTES, o->profiling ? 3 : 1, &e->metrics, err) < 0) {
 		endpoints_stop(e);
 		return -1;
 	}

@@ -290,7 +290,10 @@ static int lead(struct operator_machine *m, struct err *err)
 {
 	if (!m->options->leader_elect)
 		return 0;
-	struct leader_options l = {.namespace_ = m->options->lease_namespace, .name = m->options->lease_name, .cancel = m->o->stop};
+	const char *namespace_ = m->options->lease_namespace;
+	if (!namespace_ || !namespace_[0])
+		namespace_ = kube_client_namespace(m->o->kube);
+	struct leader_options l = {.namespace_ = namespace_, .name = m->options->lease_name, .cancel = m->o->stop};
 	m->leader = leader_new(m->o->kube, &l);
 	log_info("waiting for the lease %s/%s", l.namespace_, l.name);
 	return leader_acquire(m->leader, err);
@@ -353,7 +356,7 @@ int operator_run(struct operator *o, const struct operator_options *options, voi
 	o->events = event_recorder_new(o->kube, options->event_component);
 	create_queues(&m);
 	create_caches(&m);
-	struct endpoints_options e = {options->health_address, options->metrics_address, ready, collect, &m};
+	struct endpoints_options e = {options->health_address, options->metrics_address, options->profiling, ready, collect, &m};
 	if (step(&m, options->prepare, err) < 0 || endpoints_start(&m.endpoints, &e, err) < 0)
 		return -1;
 	int rc = run(&m, err);

@@ -40,7 +40,8 @@ struct operator_options { /* borrowed for the run */
 	int burst;
 	const char *health_address, *metrics_address;
 	bool leader_elect;
-	const char *lease_namespace, *lease_name;
+	const char *lease_namespace, *lease_name; /* namespace NULL or "": the client's own */
+	bool profiling;                 /* /debug/pprof/heap and /debug/pprof/cmdline beside /metrics */
 	const char *event_component;
 	const struct operator_cache *caches; size_t n_caches;
 	int64_t caches_wait_ms;         /* 0: 120 s */
