@@ -93,6 +93,7 @@ static json_t *quantity_schema(void)
 static json_t *map_schema(const struct crd_field *f, enum crd_version v)
 {
 	json_t *values = f->type == CRD_QUANTITIES ? quantity_schema() : f->shape ? shape_schema(f->shape, v) : json_pack("{s:s}", "type", "string");
+	put_count(values, "maxLength", f->max_length);
 	json_t *s = json_pack("{s:s,s:o}", "type", "object", "additionalProperties", values);
 	put_count(s, "maxProperties", f->max_items);
 	return s;

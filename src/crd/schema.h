@@ -37,7 +37,7 @@ struct crd_field {
 	const char *format, *pattern;
 	const struct crd_rule *rules;   /* on this field; ends with a row without rule */
 	int64_t minimum;                /* used when has_minimum */
-	uint32_t max_length, min_length;/* of a string or of the items of a list of strings; 0: none */
+	uint32_t max_length, min_length;/* of a string, of the items of a list of strings or of the values of a map; 0: none */
 	uint32_t max_items, min_items;  /* of a list or of a map; 0: none */
 	uint8_t versions;               /* 0: all */
 	int64_t maximum;                /* 0: none */
