@@ -261,3 +261,14 @@ class Provisioner(Controller):
         self.environment.update(simulator.environment, AZURE_ALLOW_HTTP="true", SYSTEM_NAMESPACE=RELEASE_NAMESPACE)
         self.environment.update(arm.environment() if arm else {})
         self.environment.update(environment or {})
+
+    def probe(self, what):
+        """Status of /healthz or /readyz; 0: nobody answers."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.probe_port, timeout=5)
+        try:
+            connection.request("GET", "/" + what)
+            return connection.getresponse().status
+        except OSError:
+            return 0
+        finally:
+            connection.close()

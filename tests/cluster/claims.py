@@ -7,6 +7,7 @@ import sys
 import time
 import traceback
 
+import api
 import azure
 from cluster import Cluster, Skip
 from mirror import Mirror
@@ -41,7 +42,7 @@ class World:
 
     # --- claims ---
     def create(self, name, **more):
-        return self.admin.must("POST", azure_path(self.kind), body_of(name, self.kind, **more))
+        return self.admin.must("POST", api.path(self.kind), body_of(name, self.kind, **more))
 
     def claim(self, name):
         return self.mirror.get(self.kind, None, name)
@@ -118,11 +119,6 @@ class World:
 
     def events(self, name):
         return [e for e in self.admin.items("Event", None) if e.get("involvedObject", {}).get("name") == name]
-
-
-def azure_path(kind):
-    import api
-    return api.path(kind)
 
 
 def state_of(pool):
