@@ -1,32 +1,13 @@
 /* cmd_controller.c: `kaito controller`, the operator: upstream's flags and environment, and ours for what upstream hard-codes. */
 #include "cmd/command.h"
+#include "cmd/daemon.h"
 #include "cmd/flags.h"
 
-#include "base/log.h"
 #include "base/str.h"
-#include "codec/json_pool.h"
 #include "control/manager.h"
-#include <malloc.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static atomic_bool stop;
-
-static void on_signal(int signo)
-{
-	(void)signo;
-	atomic_store(&stop, true);
-}
-
-static void catch_signals(void)
-{
-	struct sigaction a = {.sa_handler = on_signal};
-	sigaction(SIGTERM, &a, NULL);
-	sigaction(SIGINT, &a, NULL);
-	signal(SIGPIPE, SIG_IGN);
-}
 
 /* An environment variable that is set and not empty replaces the default; flags replace both. */
 static void from_environment(const char *name, const char **out)
@@ -73,33 +54,6 @@ static int check_words(struct manager_options *o, const struct words *w, struct 
 	o->burst = (int)w->burst;
 	o->webhook_port = (int)w->webhook_port;
 	return 0;
-}
-
-static int setup_log(const struct words *w, struct err *err)
-{
-	static const struct { const char *name; enum log_level level; } LEVELS[] = {
-		{"debug", LOG_DEBUG}, {"info", LOG_INFO}, {"warn", LOG_WARNING}, {"warning", LOG_WARNING}, {"error", LOG_ERROR}, {"panic", LOG_ERROR},
-	};
-	bool json = strcmp(w->encoder, "json") == 0;
-	if (w->verbosity > 0) {
-		log_setup(LOG_DEBUG, json);
-		return 0;
-	}
-	for (size_t i = 0; i < sizeof LEVELS / sizeof LEVELS[0]; i++)
-		if (strcmp(w->level, LEVELS[i].name) == 0) {
-			log_setup(LEVELS[i].level, json);
-			return 0;
-		}
-	return err_set(err, ERR_USAGE, "unknown --zap-log-level '%s'; use debug, info, warn or error", w->level);
-}
-
-/* A controller is many small, short-lived trees: one heap for all threads keeps it small, and freed memory goes back. */
-static void tune_allocator(void)
-{
-	mallopt(M_ARENA_MAX, 1);
-	mallopt(M_MXFAST, 0); /* every large request would merge all fast chunks, which the next small ones split again */
-	mallopt(M_TRIM_THRESHOLD, 512 << 10);
-	mallopt(M_MMAP_THRESHOLD, 128 << 10);
 }
 
 int cmd_controller(int argc, char **argv, struct err *err)
@@ -167,10 +121,9 @@ int cmd_controller(int argc, char **argv, struct err *err)
 		puts("kaito " KAITO_VERSION);
 		return 0;
 	}
-	if (check_words(&o, &w, err) < 0 || setup_log(&w, err) < 0)
+	if (check_words(&o, &w, err) < 0 || daemon_setup_log("zap-log-level", w.verbosity > 0 ? "debug" : w.level, strcmp(w.encoder, "json") == 0, err) < 0)
 		return -1;
-	json_pool_use();
-	tune_allocator();
-	catch_signals();
-	return manager_run(&o, &stop, err);
+	daemon_tune_memory();
+	daemon_catch_signals();
+	return manager_run(&o, &daemon_stop, err);
 }

@@ -3,7 +3,10 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "kube/duration.h"
+#include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 static void print_help(const char *usage, const struct flag *flags, size_t n)
 {
@@ -57,6 +60,13 @@ static int store(const struct flag *f, const char *value, struct err *err)
 			return err_set(err, ERR_USAGE, "--%s takes a number, not '%s'", f->name, value);
 		*(double *)f->out = v;
 		return check_range(f, v, err);
+	}
+	case FLAG_DURATION: {
+		double seconds;
+		if (!duration_parse(value, &seconds) || seconds < 0 || seconds > 1e9)
+			return err_set(err, ERR_USAGE, "--%s takes a duration such as 90s or 2m30s, not '%s'", f->name, value);
+		*(int64_t *)f->out = (int64_t)(seconds * 1000 + 0.5);
+		return check_range(f, seconds * 1000, err);
 	}
 	case FLAG_STRING:
 		*(const char **)f->out = value;
@@ -131,6 +141,21 @@ int flags_parse(const char *usage, const struct flag *flags, size_t n, int argc,
 	if (n_positional)
 		*n_positional = words;
 	return check_required(flags, n, seen, err);
+}
+
+int flags_environment(const struct flag *flags, size_t n, struct err *err)
+{
+	for (size_t i = 0; i < n; i++) {
+		char name[64];
+		size_t k = 0;
+		for (; flags[i].name[k] && k + 1 < sizeof name; k++)
+			name[k] = flags[i].name[k] == '-' ? '_' : (char)toupper((unsigned char)flags[i].name[k]);
+		name[k] = 0;
+		const char *value = flags[i].environment ? getenv(name) : NULL;
+		if (value && value[0] && store(&flags[i], value, err) < 0)
+			return err_wrap(err, "environment variable %s", name);
+	}
+	return 0;
 }
 
 void flags_done(const struct flag *flags, size_t n)

@@ -1,0 +1,11 @@
+/* daemon.h: what the long-running commands share: signals, the log, and an allocator set for many small, short-lived trees. */
+#pragma once
+#include "base/err.h"
+#include <stdatomic.h>
+#include <stdbool.h>
+
+extern atomic_bool daemon_stop;     /* true after SIGTERM or SIGINT */
+void daemon_catch_signals(void);    /* SIGPIPE is ignored */
+/* level: debug, info, warn, error, panic; flag: the option's name for the message. */
+WARN_UNUSED int daemon_setup_log(const char *flag, const char *level, bool json, struct err *err);
+void daemon_tune_memory(void);
