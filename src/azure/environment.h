@@ -20,3 +20,5 @@ struct azure_environment { /* owned strings, "" when unset; environment_done fre
 /* Reads variables with `get` (getenv in production), trimmed. ERR_CONFIG lists every missing or bad variable in one message. */
 WARN_UNUSED int environment_read(struct azure_environment *e, const char *(*get)(const char *name), struct err *err);
 void environment_done(struct azure_environment *e);
+/* Whether the URL's host is this machine: no proxy is meant for it. */
+bool environment_is_loopback(const char *url);

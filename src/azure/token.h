@@ -1,6 +1,7 @@
 /* token.h: bearer tokens for ARM. A source asks for one (token_*.c: workload identity, client secret, certificate, IMDS, App Service,
  * Arc; a row each in token.c); the cache in front of it refreshes 5 minutes before expiry by one thread while others use the old token,
- * leaves at least 30 s between failed attempts, and serves the old token until it expires. Guarded by its own mutex. */
+ * leaves 30 s between failed attempts (2 s doubled up to 60 s while there is no token and the source is merely busy or away), and serves the
+ * old token until it expires. Guarded by its own mutex. */
 #pragma once
 #include "azure/environment.h"
 #include "http/client.h"

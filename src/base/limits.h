@@ -64,6 +64,8 @@
 #define LIMIT_CLAIM_REQUIREMENTS 100               /* requirements of one NodeClaim, as its schema limits them */
 #define LIMIT_CLAIM_VALUES 1000                    /* values of all requirements of one NodeClaim */
 #define LIMIT_COOLED_OFFERINGS 512                 /* instance types, zones and capacity types known to be unavailable at a time */
+#define LIMIT_MEMO_BYTES ((size_t)16 << 10)          /* what the annotation of a claim keeps of an operation of the cloud */
+#define LIMIT_POOL_PAGES 100                       /* pages of one listing of agent pools */
 #define LIMIT_SIMULATOR_POOLS 10000                /* agent pools of the simulated cluster */
 #define LIMIT_SIMULATOR_NODES 1000                 /* machines of one simulated pool, as AKS */
 #define LIMIT_SIMULATOR_OPERATIONS 20000           /* operations that can still be asked about; the oldest that ended go first */
@@ -75,3 +77,4 @@
 #define LIMIT_ARM_ANSWER_BYTES ((size_t)4 << 20)   /* one answer of Azure Resource Manager */
 #define LIMIT_ARM_ERROR_DEPTH 8                    /* errors inside errors that are looked at */
 #define LIMIT_ARM_ERROR_NODES 64                   /* errors of one answer that are looked at */
+#define LIMIT_ARM_CREDENTIAL_BYTES ((size_t)64 << 10) /* a federated token or certificate file */

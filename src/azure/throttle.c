@@ -1,0 +1,209 @@
+/* throttle.c: see throttle.h. A table of buckets with the services' sizes, and a table of what each class of request takes from them. A
+ * class may leave a reserve in a shared bucket for the classes that matter more: an instance is to be deleted while lists wait. */
+#include "azure/throttle.h"
+
+#include "base/clock.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include <math.h>
+#include <pthread.h>
+
+enum bucket_name { ARM_READS, ARM_WRITES, ARM_DELETES, AKS_REQUESTS, AKS_OPERATIONS, BUCKETS, PER_POOL = BUCKETS, NO_BUCKET };
+struct size { double burst, per_second; };
+static const struct size SIZES[BUCKETS + 1] = {
+	[ARM_READS] = {250, 25}, [ARM_WRITES] = {200, 10}, [ARM_DELETES] = {200, 10}, [AKS_REQUESTS] = {60, 1}, [AKS_OPERATIONS] = {200, 2},
+	[PER_POOL] = {20, 1.0 / 60},
+};
+/* What a class takes: one token from each bucket, if `reserve` stay behind. */
+static const struct needs { enum bucket_name arm, aks; double arm_reserve, aks_reserve; } NEEDS[ARM_CLASSES] = {
+	[ARM_LIST] = {ARM_READS, AKS_REQUESTS, 50, 10}, [ARM_GET] = {ARM_READS, AKS_REQUESTS, 25, 5},
+	[ARM_DELETE] = {ARM_DELETES, AKS_REQUESTS, 0, 0}, [ARM_PUT] = {ARM_WRITES, PER_POOL, 0, 0},
+	[ARM_OPERATION] = {ARM_READS, AKS_OPERATIONS, 0, 0}, [ARM_OTHER] = {ARM_READS, NO_BUCKET, 10, 0},
+};
+#define POOLS_MAX 1024            /* remembered; those whose bucket is full again are forgotten first */
+#define CLOSED_DEFAULT_MS 10000   /* a 429 without Retry-After */
+#define CLOSED_MAX_MS 600000
+#define PATIENCE_MS 15000         /* a class that got nothing for so long may take from the reserve: starved lists would blind everyone */
+#define QUEUE_MAX_MS 30000        /* nobody is sent away for longer */
+
+struct bucket { double tokens; int64_t at_ms, closed_until_ms; };
+struct throttle {
+	int64_t (*now_ms)(void);
+	pthread_mutex_t mu;          /* guards all below */
+	struct bucket buckets[BUCKETS];
+	struct map pools;            /* name -> struct bucket */
+	int64_t served_ms[ARM_CLASSES];   /* when a request of the class went last */
+	int64_t promised_ms[ARM_CLASSES]; /* the latest time that somebody was sent away to */
+	int64_t closed_until_ms;     /* for everything */
+};
+
+struct throttle *throttle_new(int64_t (*now_ms)(void))
+{
+	struct throttle *t = mem_alloc(sizeof *t);
+	t->now_ms = now_ms ? now_ms : clock_now_ms;
+	int64_t now = t->now_ms();
+	pthread_mutex_init(&t->mu, NULL);
+	t->pools.free_value = free;
+	for (size_t i = 0; i < BUCKETS; i++)
+		t->buckets[i] = (struct bucket){SIZES[i].burst, now, 0};
+	for (size_t i = 0; i < ARM_CLASSES; i++)
+		t->served_ms[i] = now;
+	return t;
+}
+
+void throttle_free(struct throttle *t)
+{
+	if (!t)
+		return;
+	map_done(&t->pools);
+	pthread_mutex_destroy(&t->mu);
+	free(t);
+}
+
+static void refill(struct bucket *b, enum bucket_name name, int64_t now)
+{
+	if (now <= b->at_ms)
+		return;
+	b->tokens = fmin(SIZES[name].burst, b->tokens + (double)(now - b->at_ms) * SIZES[name].per_second / 1000);
+	b->at_ms = now;
+}
+
+static bool is_full(struct bucket *b, int64_t now)
+{
+	refill(b, PER_POOL, now);
+	return b->tokens >= SIZES[PER_POOL].burst && b->closed_until_ms <= now;
+}
+
+/* A pool whose bucket is full is like one never heard of. */
+static void forget_pools(struct throttle *t, int64_t now)
+{
+	struct map kept = {.free_value = free};
+	struct map_entry entry;
+	for (size_t i = 0; map_next(&t->pools, &i, &entry);)
+		if (!is_full(entry.value, now) && kept.count < POOLS_MAX / 2) {
+			struct bucket *copy = mem_alloc(sizeof *copy);
+			*copy = *(struct bucket *)entry.value;
+			map_put(&kept, entry.key, copy);
+		}
+	map_done(&t->pools);
+	t->pools = kept;
+}
+
+static struct bucket *pool_bucket(struct throttle *t, const char *pool, int64_t now)
+{
+	struct bucket *b = map_get(&t->pools, str_of(pool));
+	if (b)
+		return b;
+	if (t->pools.count >= POOLS_MAX)
+		forget_pools(t, now);
+	b = mem_alloc(sizeof *b);
+	*b = (struct bucket){SIZES[PER_POOL].burst, now, 0};
+	map_put(&t->pools, str_of(pool), b);
+	return b;
+}
+
+static struct bucket *bucket_of(struct throttle *t, enum bucket_name name, const char *pool, int64_t now)
+{
+	if (name == NO_BUCKET)
+		return NULL;
+	struct bucket *b = name == PER_POOL ? pool_bucket(t, pool ? pool : "", now) : &t->buckets[name];
+	refill(b, name, now);
+	return b;
+}
+
+static int64_t later(int64_t a, int64_t b) { return a > b ? a : b; }
+
+/* Milliseconds until the bucket holds one token above the reserve. */
+static int64_t bucket_wait(const struct bucket *b, enum bucket_name name, double reserve, int64_t now)
+{
+	if (!b)
+		return 0;
+	int64_t closed = b->closed_until_ms > now ? b->closed_until_ms - now : 0;
+	double lacking = 1 + reserve - b->tokens;
+	return later(closed, lacking > 1e-9 ? (int64_t)ceil(lacking / SIZES[name].per_second * 1000) : 0);
+}
+
+/* What a request of the class looks at. */
+struct look { struct bucket *arm, *aks; int64_t wait_ms; };
+
+static struct look look_at(struct throttle *t, enum arm_class class, const char *pool, int64_t now)
+{
+	const struct needs *n = &NEEDS[class];
+	bool starved = now - t->served_ms[class] >= PATIENCE_MS;
+	struct look l = {bucket_of(t, n->arm, pool, now), bucket_of(t, n->aks, pool, now), 0};
+	l.wait_ms = later(bucket_wait(l.arm, n->arm, starved ? 0 : n->arm_reserve, now), bucket_wait(l.aks, n->aks, starved ? 0 : n->aks_reserve, now));
+	l.wait_ms = later(l.wait_ms, t->closed_until_ms - now);
+	return l;
+}
+
+/* Those who wait for a shared budget are sent away to different times, a token's worth apart, so that they do not all come back for one. */
+static int64_t spread(struct throttle *t, enum arm_class class, int64_t wait_ms, int64_t now)
+{
+	enum bucket_name shared = NEEDS[class].aks;
+	if (shared >= BUCKETS || class == ARM_LIST) /* one asker */
+		return wait_ms;
+	int64_t step = (int64_t)(1000 / SIZES[shared].per_second);
+	int64_t at = later(now + wait_ms, t->promised_ms[class] + step);
+	if (at - now > later(QUEUE_MAX_MS, wait_ms))
+		at = now + later(QUEUE_MAX_MS, wait_ms);
+	t->promised_ms[class] = at;
+	return at - now;
+}
+
+int64_t throttle_take(struct throttle *t, enum arm_class class, const char *pool)
+{
+	int64_t now = t->now_ms();
+	pthread_mutex_lock(&t->mu);
+	struct look l = look_at(t, class, pool, now);
+	int64_t wait = l.wait_ms > 0 ? spread(t, class, l.wait_ms, now) : 0;
+	if (wait == 0) {
+		l.arm->tokens -= 1;
+		if (l.aks)
+			l.aks->tokens -= 1;
+		t->served_ms[class] = now;
+	}
+	pthread_mutex_unlock(&t->mu);
+	return wait;
+}
+
+bool throttle_open(struct throttle *t, enum arm_class class)
+{
+	int64_t now = t->now_ms();
+	pthread_mutex_lock(&t->mu);
+	bool open = look_at(t, class, "", now).wait_ms <= 0;
+	pthread_mutex_unlock(&t->mu);
+	return open;
+}
+
+static int64_t closing_ms(int64_t asked)
+{
+	int64_t ms = asked < 0 ? CLOSED_DEFAULT_MS : asked;
+	return ms < 1000 ? 1000 : ms > CLOSED_MAX_MS ? CLOSED_MAX_MS : ms;
+}
+
+/* The service counts others' requests too: when it says no, its bucket is empty whatever ours says. */
+static void close_bucket(struct bucket *b, int64_t until)
+{
+	if (!b)
+		return;
+	b->closed_until_ms = later(b->closed_until_ms, until);
+	b->tokens = fmin(b->tokens, 0);
+}
+
+void throttle_answered(struct throttle *t, enum arm_class class, const char *pool, int status, int64_t retry_after_ms, int64_t remaining)
+{
+	int64_t now = t->now_ms(), until = now + closing_ms(retry_after_ms);
+	pthread_mutex_lock(&t->mu);
+	if (class == ARM_CLASSES) {
+		if (status == 429)
+			t->closed_until_ms = later(t->closed_until_ms, until);
+	} else {
+		const struct needs *n = &NEEDS[class];
+		struct bucket *arm = bucket_of(t, n->arm, pool, now);
+		if (remaining >= 0)
+			arm->tokens = fmin(arm->tokens, (double)remaining);
+		if (status == 429)
+			close_bucket(n->aks == NO_BUCKET ? arm : bucket_of(t, n->aks, pool, now), until);
+	}
+	pthread_mutex_unlock(&t->mu);
+}
