@@ -4,6 +4,7 @@
 #pragma once
 #include "cloud/cloud.h"
 #include "kube/object_write.h"
+#include "nodes/holdoff.h"
 #include "operator/operator.h"
 
 enum nodes_cache { NODES_CLAIMS, NODES_MACHINES, NODES_NODES, NODES_POOLS, NODES_CLASSES /* KaitoNodeClass */, NODES_AKS_CLASSES, NODES_CACHE_COUNT };
@@ -19,11 +20,12 @@ struct nodes_options { /* from flags; times in milliseconds, 0: off */
 	bool drift;                             /* feature gate: replace claims whose class or pool template changed */
 	int workers;
 };
-struct nodes { /* immutable after start, apart from what it points at */
+struct nodes { /* immutable after start, apart from what it points at and holds */
 	struct nodes_options options;
 	struct operator op;                     /* caches are indexed by enum nodes_cache */
 	struct cloud *cloud;
 	int64_t started_ms;
+	struct holdoff holdoff;                 /* zeros at the start */
 };
 /* One row per file; main table in nodes.c (NODES_CONTROLLERS). Keys of claims are "nodeclaim/NAME" and "machine/NAME", of others the name. */
 extern const struct operator_controller NODES_LIFECYCLE /* "nodeclaim.lifecycle" */, NODES_TERMINATION /* "node.termination" */, NODES_HEALTH /* "node.health" */,
@@ -31,6 +33,10 @@ extern const struct operator_controller NODES_LIFECYCLE /* "nodeclaim.lifecycle"
 	NODES_STATIC_POOLS /* "static.provisioning" */, NODES_CLASS /* "nodeclass" */, NODES_DRIFT /* "nodeclaim.disruption" */;
 extern const struct operator_controller *const NODES_CONTROLLERS[]; /* nodes.c */
 extern const size_t NODES_CONTROLLER_COUNT;
+extern const struct operator_controller *const NODES_CONTROLLERS[];
+extern const size_t NODES_CONTROLLER_COUNT;
+/* cloud_hooks.changed: wakes the claim's life cycle; context is the struct nodes. */
+void nodes_changed(void *context, const char *claim);
 extern const struct operator_cache NODES_CACHES[NODES_CACHE_COUNT];
 /* Index keys: of Nodes and of claims NODE_KEY_PROVIDER (in lower case), of Nodes NODE_KEY_POOL, and of claims: */
 #define CLAIM_KEY_POOL "nodepool:"       /* label karpenter.sh/nodepool (Machines: karpenter.sh/provisioner-name) */
@@ -76,6 +82,9 @@ WARN_UNUSED int nodes_view(const struct nodes *n, const json_t *claim, struct cl
 WARN_UNUSED int nodes_disrupt(struct nodes *n, const struct dialect *d, const json_t *claim, const char *reason, struct err *err);
 /* "nodepool="x",capacity_type="y"" of a claim, for metrics. */
 void nodes_metric_labels(const json_t *claim, struct buf *out);
+
+/* "1h30m" (^([0-9]+(s|m|h))+$) in seconds; false for anything else. */
+bool nodes_duration_s(const char *text, int64_t *out);
 
 /* Where claims of the dialect and Nodes are written (kube/object_write.h). */
 struct object_home nodes_claim_home(struct nodes *n, const struct dialect *d);

@@ -148,6 +148,26 @@ void nodes_metric_labels(const json_t *claim, struct buf *out)
 	metrics_label(out, "capacity_type", type ? type : "");
 }
 
+bool nodes_duration_s(const char *text, int64_t *out)
+{
+	int64_t total = 0;
+	const char *at = text;
+	while (isdigit((unsigned char)*at)) {
+		int64_t n = 0;
+		for (; isdigit((unsigned char)*at) && n < INT32_MAX; at++)
+			n = n * 10 + (*at - '0');
+		int64_t unit = *at == 's' ? 1 : *at == 'm' ? 60 : *at == 'h' ? 3600 : 0;
+		if (!unit || n >= INT32_MAX || total > INT32_MAX)
+			return false;
+		total += n * unit;
+		at++;
+	}
+	if (at == text || *at)
+		return false;
+	*out = total;
+	return true;
+}
+
 /* "launch_timeout" -> "LaunchTimeout", as reasons of events are written. */
 static void event_reason(const char *reason, char *out, size_t size)
 {
