@@ -35,8 +35,8 @@ RUNS = (
 EXEMPT = ()
 
 
-def render(values):
-    command = [program("helm"), "template", "kaito-workspace", str(CHART), "--namespace", RELEASE_NAMESPACE, "--include-crds"]
+def render(values, chart=CHART, release="kaito-workspace", namespace=RELEASE_NAMESPACE):
+    command = [program("helm"), "template", release, str(chart), "--namespace", namespace, "--include-crds"]
     for value in values:
         command += ["--set", value]
     run = subprocess.run(command, capture_output=True, text=True, timeout=60)
@@ -45,12 +45,12 @@ def render(values):
     return compare.load_all(run.stdout)
 
 
-def lint():
-    run = subprocess.run([program("helm"), "lint", "--strict", str(CHART)], capture_output=True, text=True, timeout=60)
+def lint(chart=CHART):
+    run = subprocess.run([program("helm"), "lint", "--strict", str(chart)], capture_output=True, text=True, timeout=60)
     return [] if run.returncode == 0 and "WARNING" not in run.stdout else ["helm lint: " + run.stdout.strip() + run.stderr.strip()]
 
 
-def apply(cluster, objects):
+def apply(cluster, objects, namespace=RELEASE_NAMESPACE):
     order = {"CustomResourceDefinition": 0, "Namespace": 1}
     crds = [o for o in objects if o["kind"] == "CustomResourceDefinition"]
     rest = [o for o in objects if o["kind"] != "CustomResourceDefinition"]
@@ -58,7 +58,7 @@ def apply(cluster, objects):
         if part:
             part.sort(key=lambda o: order.get(o["kind"], 2))
             text = "\n---\n".join(json.dumps(o) for o in part)
-            cluster.kubectl("apply", "--server-side", "--force-conflicts", "-n", RELEASE_NAMESPACE, "-f", "-", given=text)
+            cluster.kubectl("apply", "--server-side", "--force-conflicts", "-n", namespace, "-f", "-", given=text)
         if part is crds and part:
             cluster.wait("the chart's CRDs", lambda: cluster.established([o["metadata"]["name"] for o in crds]), 30)
 
@@ -80,19 +80,19 @@ def run_controller(cluster, objects, account, index, webhook_port):
     return Controller(cluster, kubeconfig=account, name=f"{account.rsplit('.', 2)[-2]}-{index}", extra=arguments, webhook=True, environment=environment)
 
 
-def bound_roles(objects, account):
+def bound_roles(objects, account, home=RELEASE_NAMESPACE):
     """(role, namespace or None) of the bindings that name the service account."""
     roles = {(o["kind"], o["metadata"]["name"]): o for o in objects if o["kind"] in ("ClusterRole", "Role")}
     for o in objects:
         if o["kind"] in ("ClusterRoleBinding", "RoleBinding") and any(s.get("name") == account for s in o.get("subjects", [])):
             role = roles.get((o["roleRef"]["kind"], o["roleRef"]["name"]))
             if role:
-                yield role, None if o["kind"] == "ClusterRoleBinding" else o["metadata"].get("namespace", RELEASE_NAMESPACE)
+                yield role, None if o["kind"] == "ClusterRoleBinding" else o["metadata"].get("namespace", home)
 
 
-def grants(objects, account):
+def grants(objects, account, home=RELEASE_NAMESPACE):
     """Every single right: (role name, namespace, group, resource, verb, names)."""
-    for role, namespace in bound_roles(objects, account):
+    for role, namespace in bound_roles(objects, account, home):
         for rule in role.get("rules") or []:
             for group in rule.get("apiGroups", []):
                 for resource in rule.get("resources", []):
@@ -126,14 +126,14 @@ def covers(grant, right):
 class Ledger:
     """Which rights any run was given, and which any run used: a right is needed when one set of values needs it."""
 
-    def __init__(self):
-        self.given, self.used = {}, set()
+    def __init__(self, home=RELEASE_NAMESPACE, exempt=EXEMPT):
+        self.given, self.used, self.home, self.exempt = {}, set(), home, exempt
 
     def enter(self, run, objects, account, events):
         """Returns what is wrong at once: refused calls, stars, rights given twice."""
-        used, refused = used_rights(events, f"system:serviceaccount:{RELEASE_NAMESPACE}:{account}")
+        used, refused = used_rights(events, f"system:serviceaccount:{self.home}:{account}")
         problems = [f"refused: {verb} {resource} ({group or 'core'})" for group, resource, verb in sorted(refused)]
-        given = list(grants(objects, account))
+        given = list(grants(objects, account, self.home))
         for g in given:
             role, namespace, group, resource, verb, _ = g
             self.given.setdefault(g, run)
@@ -149,12 +149,12 @@ class Ledger:
         for g, run in self.given.items():
             role, _, group, resource, verb, names = g
             same = any(u[:5] == g[:5] and set(u[5]) & set(names) for u in self.used)  # a longer list of names in another run
-            if g not in self.used and not same and not exempt(run, group, resource, verb):
+            if g not in self.used and not same and not exempt(run, group, resource, verb, self.exempt):
                 yield f"{role} ({run}): never used: {verb} {resource} ({group or 'core'}){' ' + ','.join(names) if names else ''}"
 
 
-def exempt(run, group, resource, verb):
-    return any(all(fnmatch.fnmatchcase(v, g) for v, g in zip((run, group, resource, verb), row)) for row in EXEMPT)
+def exempt(run, group, resource, verb, rows):
+    return any(all(fnmatch.fnmatchcase(v, g) for v, g in zip((run, group, resource, verb), row)) for row in rows)
 
 
 def webhook_service(cluster, objects, port):
