@@ -41,7 +41,5 @@ struct failure {
 					   * its first 256 bytes is clipped there and follows in full (to 800) */
 };
 void taxonomy_classify(const struct arm_error *e, bool spot, struct failure *out);
-/* The row for one code and message without a tree (what a token endpoint or a stored failure says). Never NULL. */
-const struct failure_row *taxonomy_find(int status, const char *code, const char *message);
 /* The page docs/node-errors.md (taxonomy_page.c). */
 void taxonomy_print_markdown(struct buf *out);
