@@ -78,3 +78,4 @@
 #define LIMIT_ARM_ERROR_DEPTH 8                    /* errors inside errors that are looked at */
 #define LIMIT_ARM_ERROR_NODES 64                   /* errors of one answer that are looked at */
 #define LIMIT_ARM_CREDENTIAL_BYTES ((size_t)64 << 10) /* a federated token or certificate file */
+#define LIMIT_QUOTA_COUNTERS 4096                  /* counters of a subscription in one region */
