@@ -158,6 +158,47 @@ int kube_list_array(struct kube_client *c, const struct kube_resource *r, const 
 	return 0;
 }
 
+/* The one field selector that is used: "spec.nodeName=NAME". */
+static bool on_node(const json_t *object, const char *selector)
+{
+	const char *eq = selector ? strchr(selector, '=') : NULL;
+	return !eq || strcmp(json_text_at(object, "", "spec", "nodeName", NULL), eq + 1) == 0;
+}
+
+int kube_list(struct kube_client *c, const struct kube_resource *r, const char *ns, const struct kube_list_options *o, void (*item)(void *context, json_t *object),
+	      void (*restart)(void *context), void *context, char **version, struct err *err)
+{
+	(void)restart;
+	json_t *all = NULL, *object;
+	size_t i;
+	if (kube_list_array(c, r, ns, o->label_selector, &all, err) < 0)
+		return -1;
+	json_array_foreach(all, i, object)
+		if (on_node(object, o->field_selector))
+			item(context, json_incref(object));
+	json_decref(all);
+	if (version)
+		*version = mem_strdup("1");
+	return 0;
+}
+
+int kube_create_subresource(struct kube_client *c, const struct kube_resource *r, const char *sub, const json_t *object, struct err *err)
+{
+	(void)c;
+	if (absent(r, err))
+		return -1;
+	note("create", r, sub, meta_name(object));
+	json_t *stored = fake_object(r, meta_namespace(object), meta_name(object));
+	const char *uid = json_text_at(object, "", "deleteOptions", "preconditions", "uid", NULL), *refusal = stored ? meta_annotation(stored, FAKE_REFUSES) : NULL;
+	if (!stored)
+		return not_found(r, meta_name(object), err);
+	if (uid[0] && strcmp(uid, meta_uid(stored)) != 0)
+		return err_set(err, ERR_CONFLICT, "the UID in the precondition does not match");
+	if (refusal)
+		return err_set(err, strstr(refusal, "more than one") ? ERR_PROTOCOL : ERR_BUSY, "%s", refusal);
+	return kube_delete(c, r, meta_namespace(object), meta_name(object), NULL, err);
+}
+
 int kube_create(struct kube_client *c, const struct kube_resource *r, const json_t *object, json_t **out, struct err *err)
 {
 	(void)c;
@@ -239,6 +280,19 @@ static void merge(json_t *into, const json_t *patch)
 	}
 }
 
+/* The one directive of strategic patches that is used. */
+static void drop_listed(json_t *object)
+{
+	static const char DIRECTIVE[] = "$deleteFromPrimitiveList/finalizers";
+	json_t *meta = json_object_get(object, "metadata"), *kept = json_object_get(meta, "finalizers"), *gone = json_object_get(meta, DIRECTIVE), *name;
+	size_t i;
+	json_array_foreach(gone, i, name)
+		for (size_t at = json_array_size(kept); at-- > 0;)
+			if (json_equal(json_array_get(kept, at), name))
+				json_array_remove(kept, at);
+	json_object_del(meta, DIRECTIVE);
+}
+
 int kube_patch(struct kube_client *c, const struct kube_resource *r, const char *ns, const char *name, const char *sub, enum kube_patch_type type, const json_t *body,
 	       json_t **out, struct err *err)
 {
@@ -256,6 +310,7 @@ int kube_patch(struct kube_client *c, const struct kube_resource *r, const char 
 		json_array_append_new(rows(r), stored = json_object());
 	CLEANUP(json_decrefp) json_t *before = json_deep_copy(stored);
 	merge(stored, body);
+	drop_listed(stored);
 	bump(stored, before);
 	if (out)
 		*out = json_deep_copy(stored);

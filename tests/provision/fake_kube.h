@@ -19,6 +19,9 @@ void fake_stale_lists(const char *plural);   /* lists of that resource are empty
 int fake_requests(void);                     /* reads and writes so far */
 const char *fake_log(void);                  /* writes since the last fake_log_clear; "event TYPE REASON NAME: message" for events */
 void fake_log_clear(void);
+/* Annotation of a pod whose eviction is refused with this text (429; 500 when it says "more than one"). A pod with a finalizer, once evicted
+ * or deleted, stays as terminating. */
+#define FAKE_REFUSES "fake/refuses"
 /* Puts an object as it is (status included). Takes the reference. */
 void fake_put(const struct kube_resource *r, json_t *object);
 json_t *fake_object(const struct kube_resource *r, const char *namespace_, const char *name); /* borrowed, live; NULL */
