@@ -364,17 +364,19 @@ bool arm_error_walk(const struct arm_error *e, bool (*fn)(void *context, const c
 	return e->tree ? walk(e->tree, fn, context) : fn(context, e->code, e->message);
 }
 
-struct text { struct buf out; };
+struct text { struct buf out; const char *code, *message; /* said last */ };
 
-static bool said_already(const struct text *t, const char *what)
+/* Wrappers repeat what they wrap. Short words are compared whole: they would be found inside any text. */
+static bool said_already(const struct text *t, const char *last, const char *what)
 {
-	return !what[0] || (t->out.len && memmem(t->out.data, t->out.len, what, strlen(what)));
+	size_t n = strlen(what);
+	return n == 0 || strcmp(last, what) == 0 || (n >= 8 && t->out.len && memmem(t->out.data, t->out.len, what, n));
 }
 
 static bool put_error(void *context, const char *code, const char *message)
 {
 	struct text *t = context;
-	bool new_code = !said_already(t, code), new_message = !said_already(t, message);
+	bool new_code = !said_already(t, t->code, code), new_message = !said_already(t, t->message, message);
 	if (!new_code && !new_message)
 		return false;
 	if (t->out.len)
@@ -383,12 +385,14 @@ static bool put_error(void *context, const char *code, const char *message)
 		buf_printf(&t->out, "%s%s", code, new_message ? ": " : "");
 	if (new_message)
 		buf_puts(&t->out, message);
+	t->code = code;
+	t->message = message;
 	return false;
 }
 
 void arm_error_text(const struct arm_error *e, char *out, size_t size)
 {
-	struct text t = {.out = {.max = (size_t)1 << 20}};
+	struct text t = {.out = {.max = (size_t)1 << 20}, .code = "", .message = ""};
 	arm_error_walk(e, put_error, &t);
 	str text = buf_str(&t.out);
 	size_t n = size ? cut(text, size - 1) : 0;

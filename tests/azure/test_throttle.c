@@ -1,0 +1,241 @@
+/* test_throttle.c: the services' budgets, who goes first when they run out, and what a 429 closes. Time is a variable. */
+#include "azure/throttle.h"
+#include "check_main.h"
+
+static int64_t now;
+static int64_t clock_ms(void) { return now; }
+static struct throttle *t;
+
+static void setup(void)
+{
+	now = 1000000;
+	t = throttle_new(clock_ms);
+}
+
+static int take_all(enum arm_class class, const char *pool, int most)
+{
+	int n = 0;
+	while (n < most && throttle_take(t, class, pool) == 0)
+		n++;
+	return n;
+}
+
+START_TEST(bursts_are_the_services_own)
+{
+	static const struct { enum arm_class class; const char *pool; int burst; } BURSTS[] = {
+		{ARM_DELETE, "", 60}, {ARM_PUT, "a", 20}, {ARM_OPERATION, "", 200}, {ARM_GET, "", 55}, {ARM_LIST, "", 50}, {ARM_OTHER, "", 240},
+	};
+	for (size_t i = 0; i < sizeof BURSTS / sizeof BURSTS[0]; i++) {
+		setup();
+		ck_assert_int_eq(take_all(BURSTS[i].class, BURSTS[i].pool, 1000), BURSTS[i].burst);
+		ck_assert(!throttle_open(t, BURSTS[i].class) || BURSTS[i].class == ARM_PUT);
+		throttle_free(t);
+	}
+}
+END_TEST
+
+START_TEST(tokens_come_back_at_the_services_rate)
+{
+	setup();
+	take_all(ARM_DELETE, "", 60);
+	int64_t wait = throttle_take(t, ARM_DELETE, "");
+	ck_assert_int_eq(wait, 1000);
+	now += wait - 1;
+	ck_assert_int_gt(throttle_take(t, ARM_DELETE, ""), 0);
+	now += 1;
+	ck_assert_int_eq(throttle_take(t, ARM_DELETE, ""), 0);
+	now += 3600000;
+	ck_assert_int_eq(take_all(ARM_DELETE, "", 1000), 60);
+	throttle_free(t);
+}
+END_TEST
+
+START_TEST(each_pool_has_its_own_puts)
+{
+	setup();
+	ck_assert_int_eq(take_all(ARM_PUT, "a", 1000), 20);
+	ck_assert_int_eq(throttle_take(t, ARM_PUT, "a"), 60000);
+	ck_assert_int_eq(throttle_take(t, ARM_PUT, "b"), 0);
+	now += 60000;
+	ck_assert_int_eq(throttle_take(t, ARM_PUT, "a"), 0);
+	ck_assert_int_gt(throttle_take(t, ARM_PUT, "a"), 0);
+	throttle_free(t);
+}
+END_TEST
+
+START_TEST(writes_of_all_pools_share_arms_bucket)
+{
+	setup();
+	int n = 0;
+	for (char pool[8] = ""; n < 1000; n++) {
+		snprintf(pool, sizeof pool, "p%d", n);
+		if (throttle_take(t, ARM_PUT, pool) > 0)
+			break;
+	}
+	ck_assert_int_eq(n, 200);
+	now += 1000;
+	ck_assert_int_eq(throttle_take(t, ARM_PUT, "late"), 0);
+	throttle_free(t);
+}
+END_TEST
+
+START_TEST(a_thousand_pools_are_remembered_and_not_more)
+{
+	setup();
+	for (int i = 0; i < 5000; i++) {
+		char pool[16];
+		snprintf(pool, sizeof pool, "p%d", i);
+		now += 200;
+		ck_assert_int_eq(throttle_take(t, ARM_PUT, pool), 0);
+	}
+	take_all(ARM_PUT, "p4999", 1000);
+	ck_assert_int_gt(throttle_take(t, ARM_PUT, "p4999"), 0);
+	throttle_free(t);
+}
+END_TEST
+
+START_TEST(deletes_go_before_gets_and_gets_before_lists)
+{
+	setup();
+	take_all(ARM_LIST, "", 1000);
+	ck_assert(!throttle_open(t, ARM_LIST));
+	ck_assert_int_eq(take_all(ARM_GET, "", 1000), 5);
+	ck_assert_int_eq(take_all(ARM_DELETE, "", 1000), 5);
+	throttle_free(t);
+}
+END_TEST
+
+START_TEST(a_list_that_starved_gets_one_token)
+{
+	setup();
+	int lists = 0, deletes = 0;
+	for (int s = 0; s < 200; s++) { /* deletions want every token there is */
+		now += 1000;
+		lists += throttle_take(t, ARM_LIST, "") == 0;
+		deletes += take_all(ARM_DELETE, "", 10);
+	}
+	ck_assert_int_ge(lists, 10);
+	ck_assert_int_ge(deletes, 200);
+	ck_assert_int_le(lists + deletes, 60 + 200);
+	throttle_free(t);
+}
+END_TEST
+
+START_TEST(those_who_wait_come_back_one_after_the_other)
+{
+	setup();
+	take_all(ARM_DELETE, "", 60);
+	for (int i = 1; i <= 30; i++)
+		ck_assert_int_eq(throttle_take(t, ARM_DELETE, ""), i * 1000);
+	ck_assert_int_eq(throttle_take(t, ARM_DELETE, ""), 30000); /* nobody is sent away for longer */
+	for (int i = 1; i <= 30; i++) {
+		now += 1000;
+		ck_assert_int_eq(throttle_take(t, ARM_DELETE, ""), 0);
+	}
+	throttle_free(t);
+}
+END_TEST
+
+START_TEST(a_429_closes_what_shares_its_budget)
+{
+	setup();
+	throttle_answered(t, ARM_GET, "", 429, 20000, -1);
+	ck_assert_int_ge(throttle_take(t, ARM_GET, ""), 20000);
+	ck_assert_int_ge(throttle_take(t, ARM_LIST, ""), 20000);
+	ck_assert_int_ge(throttle_take(t, ARM_DELETE, ""), 20000);
+	ck_assert_int_eq(throttle_take(t, ARM_OPERATION, ""), 0);
+	ck_assert_int_eq(throttle_take(t, ARM_PUT, "a"), 0);
+	now += 20000;
+	ck_assert_int_eq(throttle_take(t, ARM_DELETE, ""), 0);
+	throttle_free(t);
+}
+END_TEST
+
+START_TEST(a_429_of_a_put_closes_its_pool)
+{
+	setup();
+	throttle_answered(t, ARM_PUT, "a", 429, 70000, -1);
+	ck_assert_int_ge(throttle_take(t, ARM_PUT, "a"), 70000);
+	ck_assert_int_eq(throttle_take(t, ARM_PUT, "b"), 0);
+	now += 70000;
+	ck_assert_int_eq(throttle_take(t, ARM_PUT, "a"), 0);
+	throttle_free(t);
+}
+END_TEST
+
+START_TEST(a_subscription_that_is_throttled_closes_everything)
+{
+	setup();
+	throttle_answered(t, ARM_CLASSES, "", 429, 30000, -1);
+	for (int class = 0; class < ARM_CLASSES; class++) {
+		ck_assert_int_ge(throttle_take(t, (enum arm_class)class, "a"), 30000);
+		ck_assert(!throttle_open(t, (enum arm_class)class));
+	}
+	now += 30000;
+	for (int class = 0; class < ARM_CLASSES; class++)
+		ck_assert_int_eq(throttle_take(t, (enum arm_class)class, "a"), 0);
+	throttle_free(t);
+}
+END_TEST
+
+START_TEST(retry_after_is_taken_within_reason)
+{
+	static const struct { int64_t asked, closed; } ROWS[] = {{-1, 10000}, {0, 1000}, {600000, 600000}, {86400000, 600000}};
+	for (size_t i = 0; i < 4; i++) {
+		setup();
+		throttle_answered(t, ARM_CLASSES, "", 429, ROWS[i].asked, -1);
+		ck_assert_int_eq(throttle_take(t, ARM_OTHER, ""), ROWS[i].closed);
+		throttle_answered(t, ARM_CLASSES, "", 429, 1000, -1); /* a shorter one does not open it earlier */
+		ck_assert_int_eq(throttle_take(t, ARM_OTHER, ""), ROWS[i].closed);
+		throttle_free(t);
+	}
+}
+END_TEST
+
+START_TEST(other_statuses_close_nothing)
+{
+	setup();
+	throttle_answered(t, ARM_GET, "", 503, 60000, -1);
+	throttle_answered(t, ARM_CLASSES, "", 500, 60000, -1);
+	ck_assert_int_eq(throttle_take(t, ARM_GET, ""), 0);
+	throttle_free(t);
+}
+END_TEST
+
+START_TEST(few_remaining_requests_slow_the_low_classes_first)
+{
+	setup();
+	throttle_answered(t, ARM_GET, "", 200, -1, 40); /* someone else uses the subscription too */
+	ck_assert(!throttle_open(t, ARM_LIST));
+	ck_assert(throttle_open(t, ARM_GET));
+	throttle_answered(t, ARM_GET, "", 200, -1, 20);
+	ck_assert(!throttle_open(t, ARM_GET));
+	ck_assert(throttle_open(t, ARM_OPERATION) && throttle_open(t, ARM_DELETE) && throttle_open(t, ARM_PUT));
+	throttle_answered(t, ARM_PUT, "a", 200, -1, 0);
+	ck_assert(!throttle_open(t, ARM_PUT) && throttle_open(t, ARM_DELETE));
+	now += 5000;
+	ck_assert(throttle_open(t, ARM_LIST) && throttle_open(t, ARM_PUT));
+	throttle_answered(t, ARM_GET, "", 200, -1, 11999);
+	ck_assert(throttle_open(t, ARM_LIST));
+	throttle_free(t);
+}
+END_TEST
+
+START_TEST(asking_does_not_take)
+{
+	setup();
+	for (int i = 0; i < 1000; i++)
+		ck_assert(throttle_open(t, ARM_DELETE));
+	ck_assert_int_eq(take_all(ARM_DELETE, "", 1000), 60);
+	throttle_free(t);
+}
+END_TEST
+
+int main(void)
+{
+	CHECK_RUN("throttle", 20, bursts_are_the_services_own, tokens_come_back_at_the_services_rate, each_pool_has_its_own_puts,
+		  writes_of_all_pools_share_arms_bucket, a_thousand_pools_are_remembered_and_not_more, deletes_go_before_gets_and_gets_before_lists,
+		  a_list_that_starved_gets_one_token, those_who_wait_come_back_one_after_the_other, a_429_closes_what_shares_its_budget,
+		  a_429_of_a_put_closes_its_pool, a_subscription_that_is_throttled_closes_everything, retry_after_is_taken_within_reason,
+		  other_statuses_close_nothing, few_remaining_requests_slow_the_low_classes_first, asking_does_not_take);
+}
