@@ -132,7 +132,7 @@ class Asked:
 
     def __init__(self, row):
         self.method, self.path, self.status = row["method"], row["path"].split("?")[0], row.get("status", 0)
-        self.time_ms, self.accepted = row.get("time_ms", 0), row.get("status", 0) in (200, 201, 202, 204)
+        self.at_ms, self.accepted = row.get("at_ms", 0), row.get("status", 0) in (200, 201, 202, 204)
         self.what, self.pool = kind_of(self.method, self.path)
 
     def __str__(self):
