@@ -69,7 +69,7 @@ static size_t first_match(int status, const char *code, const char *message)
 }
 
 /* The best of all errors in the answer: the first row; of one row the first nested error, which says more than its wrapper. */
-struct search { int status; size_t best, seen, of_best; const char *code, *message; };
+struct search { int status; size_t best, seen, of_best; const char *code, *message, *outermost; };
 
 static bool consider(void *context, const char *code, const char *message)
 {
@@ -121,14 +121,15 @@ static void put_code(struct buf *out, const struct search *s, const struct failu
 static void word_message(char out[801], const struct search *s, const struct failure_row *row)
 {
 	CLEANUP(buf_done) struct buf text = {0};
+	const char *message = s->message[0] ? s->message : s->outermost;
 	put_code(&text, s, row);
-	size_t fixed = text.len + strlen(": ; ") + strlen(row->remedy), n = strlen(s->message);
-	size_t room = fixed + 3 < HEAD_BYTES ? HEAD_BYTES - 3 - fixed : 0, shown = n <= room + 3 ? n : whole(s->message, room);
-	while (shown == n && shown > 0 && s->message[shown - 1] == '.')
+	size_t fixed = text.len + strlen(": ; ") + strlen(row->remedy), n = strlen(message);
+	size_t room = fixed + 3 < HEAD_BYTES ? HEAD_BYTES - 3 - fixed : 0, shown = n <= room + 3 ? n : whole(message, room);
+	while (shown == n && shown > 0 && message[shown - 1] == '.')
 		shown--, n--;
-	buf_printf(&text, ": %.*s%s; %s", (int)shown, s->message, shown < n ? "..." : "", row->remedy);
+	buf_printf(&text, ": %.*s%s; %s", (int)shown, message, shown < n ? "..." : "", row->remedy);
 	if (shown < n)
-		buf_printf(&text, ". In full: %s", s->message);
+		buf_printf(&text, ". In full: %s", message);
 	n = whole(text.data, 800);
 	memcpy(out, text.data, n);
 	out[n] = 0;
@@ -144,10 +145,8 @@ static bool limit_is_zero(const char *message)
 
 void taxonomy_classify(const struct arm_error *e, bool spot, struct failure *out)
 {
-	struct search s = {.status = e->status, .best = FAILURE_COUNT, .code = "", .message = ""};
+	struct search s = {.status = e->status, .best = FAILURE_COUNT, .code = "", .message = "", .outermost = e->message};
 	arm_error_walk(e, consider, &s);
-	if (s.seen == 0)
-		consider(&s, e->code, e->message);
 	out->row = &FAILURES[s.best];
 	out->cooldown_s = spot ? out->row->cooldown_spot_s : out->row->cooldown_s;
 	if (out->cooldown_s && strcmp(out->row->reason, "SubscriptionQuotaReached") == 0 && limit_is_zero(s.message))
