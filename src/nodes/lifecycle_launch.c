@@ -165,12 +165,13 @@ static int step(struct claim_pass *p, struct err *err)
 	int rc = nodes_view(p->n, p->claim, &v, &node_class, err);
 	if (rc == 0)
 		rc = nodes_cloud_launch(p->n, LIFECYCLE_NAME, &v, &r, err);
+	bool more = rc == 0 && r.step == STEP_PERSIST;
 	if (rc < 0)
 		rc = broken(p, &v, err);
-	else if (r.step != STEP_PERSIST)
+	else if (!more)
 		answer(p, &v, &r);
 	claim_view_done(&v);
-	if (r.step != STEP_PERSIST || rc != 0)
+	if (!more)
 		return rc;
 	set_memo(p->claim, r.memo);
 	return lifecycle_store_metadata(p, err) < 0 ? -1 : 2;
