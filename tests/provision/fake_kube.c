@@ -1,6 +1,7 @@
 /* fake_kube.c: see fake_kube.h. */
 #include "fake_kube.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "kube/condition.h"
 #include "kube/meta.h"
@@ -323,13 +324,19 @@ int kube_delete(struct kube_client *c, const struct kube_resource *r, const char
 	(void)c;
 	if (absent(r, err))
 		return -1;
-	note("delete", r, NULL, name);
+	if (o && o->grace_s >= 0)
+		buf_printf(&f.log, "delete %s %s grace %d\n", r->plural, name, (int)o->grace_s);
+	else
+		note("delete", r, NULL, name);
 	json_t *stored = fake_object(r, ns, name);
 	if (!stored)
 		return not_found(r, name, err);
 	if (o && o->uid && strcmp(o->uid, meta_uid(stored)) != 0)
 		return err_set(err, ERR_CONFLICT, "the UID in the precondition does not match");
-	json_object_set_new(json_object_get(stored, "metadata"), "deletionTimestamp", json_string("2026-01-01T00:00:00Z"));
+	char now[32];
+	clock_rfc3339(clock_wall_s(), now);
+	if (!meta_deleting(stored))
+		json_object_set_new(json_object_get(stored, "metadata"), "deletionTimestamp", json_string(now));
 	stamp(stored);
 	settle(r, stored);
 	return 0;
