@@ -10,6 +10,7 @@ struct command {
 };
 int cmd_validate(int argc, char **argv, struct err *err);
 int cmd_tune(int argc, char **argv, struct err *err);
+int cmd_simulate(int argc, char **argv, struct err *err);
 int cmd_serve(int argc, char **argv, struct err *err);
 int cmd_gateway(int argc, char **argv, struct err *err);
 int cmd_generate(int argc, char **argv, struct err *err);

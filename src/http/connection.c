@@ -23,6 +23,8 @@ static struct MHD_Response *make_response(struct http_exchange *x)
 
 static enum MHD_Result send_reply(struct http_exchange *x)
 {
+	if (x->status == HTTP_HUNG_UP)
+		return MHD_NO;
 	struct MHD_Response *r = make_response(x);
 	if (!r)
 		return MHD_NO;

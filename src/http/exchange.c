@@ -233,6 +233,8 @@ int http_reply_error(struct http_exchange *x, int status, const struct err *err)
 	return http_reply(x, status, "application/json", buf_str(&text));
 }
 
+void http_hang_up(struct http_exchange *x) { (void)claim(x, HTTP_HUNG_UP); }
+
 /* --- running the handler ---------------------------------------------------------------------------------- */
 
 void exchange_run(struct http_exchange *x)

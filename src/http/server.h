@@ -78,6 +78,8 @@ void http_reply_header(struct http_exchange *x, const char *name, const char *va
 int http_reply(struct http_exchange *x, int status, const char *type, str body);
 int http_reply_json(struct http_exchange *x, int status, json_t *value); /* takes the reference */
 int http_reply_error(struct http_exchange *x, int status, const struct err *err); /* status 0: the kind's */
+void http_hang_up(struct http_exchange *x); /* closes the connection without an answer; on_done gets HTTP_HUNG_UP */
+#define HTTP_HUNG_UP (-1)
 
 /* Streaming: begin, write any number of times, end (or return from the handler). Not for HTTP_INLINE routes.
  * Write blocks while the client is slow; ERR_CANCELLED when it is gone, ERR_TIMEOUT past send_timeout_ms. */

@@ -3,7 +3,6 @@
  * interface under /_sim/. */
 #pragma once
 #include "base/err.h"
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -13,15 +12,17 @@ struct simulator_options {
 	const char *kubeconfig;        /* where Nodes join; NULL: nowhere */
 	int64_t create_ms, delete_ms, join_ms; /* how long operations take; the Node joins join_ms before creation ends (or at its end) */
 	const char *lro;               /* "async" | "location" | "body" */
+	int64_t heartbeat_ms;          /* how often a Node renews its lease; 0: never, for clusters without a node lifecycle controller */
 	int max_pools;                 /* 0: 100, as AKS */
 	bool throttle;                 /* answer 429 past the services' budgets */
 	const char *script;            /* file of scripted replies, as POST /_sim/script takes them */
 	bool tls;                      /* a certificate of its own, whose CA is written to ca_file */
 	const char *ca_file;
 	const char *subscription, *resource_group, *cluster, *location; /* defaults: those of a made-up cluster */
-	const atomic_bool *stop;
 };
 struct azure_simulator;
 WARN_UNUSED int azure_simulator_start(struct azure_simulator **out, const struct simulator_options *o, struct err *err);
 int azure_simulator_port(const struct azure_simulator *s);
+/* One line of JSON: {"port", "endpoint", "env": {the environment variables that a provisioner needs}}. Caller frees. */
+char *azure_simulator_describe(const struct azure_simulator *s);
 void azure_simulator_stop(struct azure_simulator *s);

@@ -1,0 +1,276 @@
+/* sim.h: what the files of the simulator share. Private to src/simulate.
+ *
+ * One mutex guards the whole state: a request takes it for microseconds (bodies are parsed before, answers are printed after or from text
+ * that each pool keeps), so that a hundred clients do not wait for each other. Time is the simulator's own: the monotonic clock plus what
+ * POST /_sim/clock added, so that tests need not sleep. One thread runs what is due (sim_timers.c), a few threads talk to the API server
+ * (sim_joiner.c); neither holds the mutex while it talks. */
+#pragma once
+#include "base/buf.h"
+#include "base/limits.h"
+#include "base/map.h"
+#include "base/vec.h"
+#include "catalog/sku.h"
+#include "http/server.h"
+#include "simulate/azure_simulator.h"
+#include "simulate/sim_settings.h"
+#include <jansson.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define SIM_POOL_NAME_MAX 12
+#define SIM_GUID 37
+
+/* --- requests and answers (sim_routes.c, sim_errors.c) --------------------------------------------------------------- */
+
+struct sim_reply { /* built under the mutex, sent without it */
+	int status;
+	struct buf body;
+	const char *type;               /* "application/json" */
+	struct { char name[48]; char *value; } headers[16];
+	size_t n_headers;
+};
+void sim_reply_header(struct sim_reply *r, const char *name, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void sim_reply_json(struct sim_reply *r, int status, json_t *value); /* takes the reference */
+void sim_reply_done(struct sim_reply *r);
+
+struct sim_failure { int status; char code[96], message[1024]; json_t *details; }; /* details owned, may be NULL */
+void sim_errors_set(struct sim_failure *f, int status, const char *code, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+/* The answer in the shape that the settings ask for. */
+void sim_errors_reply(struct azure_simulator *s, struct sim_reply *r, const struct sim_failure *f);
+/* Both in one. */
+void sim_errors_answer(struct azure_simulator *s, struct sim_reply *r, int status, const char *code, const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+
+/* Classes of requests: the budgets they use and how they are counted. A row each in sim_budget.c. */
+enum sim_class {
+	SIM_POOL_PUT, SIM_POOL_GET, SIM_POOL_LIST, SIM_POOL_DELETE, SIM_POOL_ABORT, SIM_OPERATION_GET, SIM_CLUSTER_GET, SIM_USAGES, SIM_REGISTER,
+	SIM_ARM_OTHER, SIM_TOKEN, SIM_CONTROL, SIM_CLASSES,
+};
+enum { SIM_PATH_PARTS = 6 };
+struct sim_operation_error { char code[96]; char message[1024]; json_t *details; }; /* details owned */
+enum sim_action { SIM_PROCEED, SIM_REPLY, SIM_DROP, SIM_DROP_AFTER, SIM_MALFORMED };
+struct sim_effect { /* what a script does to one request; owned copies */
+	enum sim_action action;
+	int status;
+	json_t *headers;                /* name -> text; may be NULL */
+	char *body;
+	int64_t delay_ms;
+	bool fail_operation;
+	struct sim_operation_error error;
+};
+struct sim_request {
+	struct http_exchange *x;
+	str method, path;
+	const char *api_version;        /* NULL: none */
+	const char *parts[SIM_PATH_PARTS]; /* the route's {…}, in order */
+	json_t *body;                   /* NULL: none or not JSON */
+	enum sim_class class;
+	const char *pool;               /* one of parts, or NULL */
+	char base[300];                 /* "http://127.0.0.1:8080", as the client calls us */
+	int64_t now_ms;                 /* the simulator's time */
+	struct sim_effect effect;
+};
+/* Answers one request of ARM. Called with the mutex held. */
+typedef void sim_handler(struct azure_simulator *s, struct sim_request *q, struct sim_reply *r);
+void sim_routes_guid(char out[SIM_GUID]);
+/* The http_handler of every route. */
+int sim_routes_answer(struct http_exchange *x, struct err *err);
+
+/* --- agent pools (sim_pools.c) and their requests (sim_pool_api.c, sim_pool_check.c) --------------------------------- */
+
+enum sim_pool_state { SIM_POOL_CREATING, SIM_POOL_UPDATING, SIM_POOL_DELETING, SIM_POOL_SUCCEEDED, SIM_POOL_FAILED, SIM_POOL_CANCELED };
+struct sim_pool {
+	char name[SIM_POOL_NAME_MAX + 1];
+	uint64_t generation;            /* of this pool among all that ever had the name */
+	json_t *body;                   /* as GET shows it */
+	enum sim_pool_state state;
+	char etag[SIM_GUID];
+	uint64_t operation;             /* that runs; 0: none */
+	bool foreign;                   /* made through /_sim/pools */
+	int count;
+	bool stopped;                   /* its power state, the cluster's aside */
+	bool nodes_wanted;              /* its Nodes have joined or may join */
+	uint8_t *nodes; int n_nodes;    /* SIM_IS_* by index */
+	char *text; size_t text_len;    /* body printed; NULL: changed since */
+};
+enum { SIM_IS_JOINED = 1, SIM_IS_VANISHED = 2, SIM_IS_DOWN = 4 /* NotReady because it is stopped */, SIM_IS_FORCED = 8 /* readiness set by /_sim/nodes */ };
+struct sim_pool *sim_pools_find(struct azure_simulator *s, const char *name);
+struct sim_pool *sim_pools_find_generation(struct azure_simulator *s, const char *name, uint64_t generation);
+/* Makes or replaces: `request` is the body of a PUT that was checked. */
+struct sim_pool *sim_pools_put(struct azure_simulator *s, const char *name, const json_t *request, bool foreign);
+void sim_pools_set_state(struct azure_simulator *s, struct sim_pool *p, enum sim_pool_state state);
+void sim_pools_remove(struct azure_simulator *s, struct sim_pool *p); /* its Nodes are the joiner's business */
+const char *sim_pools_state_name(enum sim_pool_state state);
+str sim_pools_text(struct sim_pool *p);
+/* The power state that the pool shows: its own and the cluster's. */
+void sim_pools_show_power(struct azure_simulator *s, struct sim_pool *p);
+bool sim_pools_running(const struct azure_simulator *s, const struct sim_pool *p);
+void sim_pools_free(void *pool);
+sim_handler sim_pool_api_put, sim_pool_api_get, sim_pool_api_list, sim_pool_api_delete, sim_pool_api_abort;
+/* Whether AKS would take the body for that pool (old NULL: a new one). True: yes; else *f says what it answers. */
+bool sim_pool_check_body(const struct azure_simulator *s, const char *name, const json_t *body, const struct sim_pool *old, struct sim_failure *f);
+bool sim_pool_check_name(const char *name);
+
+/* --- long-running operations (sim_operations.c) ---------------------------------------------------------------------- */
+
+enum sim_operation_kind { SIM_CREATE, SIM_UPDATE, SIM_DELETE };
+enum sim_operation_state { SIM_IN_PROGRESS, SIM_OPERATION_SUCCEEDED, SIM_OPERATION_FAILED, SIM_OPERATION_CANCELED };
+struct sim_operation {
+	uint64_t id;
+	char guid[SIM_GUID];
+	enum sim_operation_kind kind;
+	enum sim_operation_state state;
+	char pool[SIM_POOL_NAME_MAX + 1];
+	uint64_t generation;
+	int64_t started_s, ended_s;     /* simulated wall time */
+	bool will_fail;
+	struct sim_operation_error error;
+};
+/* Begins one on the pool; it will fail when the effect of a script says so. */
+struct sim_operation *sim_operations_begin(struct azure_simulator *s, struct sim_pool *p, enum sim_operation_kind kind, struct sim_effect *effect);
+/* Lets it take its time; one that takes none ends here, so the first answer must have been made. */
+void sim_operations_run(struct azure_simulator *s, struct sim_operation *o);
+/* What its end does to the pool. */
+void sim_operations_finish(struct azure_simulator *s, uint64_t id, enum sim_operation_state state);
+struct sim_operation *sim_operations_find(struct azure_simulator *s, uint64_t id);
+/* The headers by which a client asks on, by the style of the settings. */
+void sim_operations_headers(struct azure_simulator *s, const struct sim_request *q, const struct sim_operation *o, struct sim_reply *r);
+const char *sim_operations_word(enum sim_operation_kind kind); /* "create" */
+void sim_operations_free(void *operation);
+sim_handler sim_operations_get, sim_operations_result;
+
+/* --- what is due (sim_timers.c) -------------------------------------------------------------------------------------- */
+
+enum sim_node_work { SIM_NODE_JOIN, SIM_NODE_READY, SIM_NODE_DEVICES, SIM_NODE_DOWN, SIM_NODE_DELETE, SIM_NODE_HEARTBEAT };
+struct sim_node_job { enum sim_node_work work; char pool[SIM_POOL_NAME_MAX + 1]; uint64_t generation; int index, attempt; };
+enum sim_event_kind { SIM_EVENT_FINISH /* operation id */, SIM_EVENT_JOIN /* job.pool's Nodes */, SIM_EVENT_NODE /* job */ };
+struct sim_event { int64_t due_ms; uint64_t order, id; enum sim_event_kind kind; struct sim_node_job job; };
+struct sim_timers { VEC(struct sim_event) heap; uint64_t order; pthread_cond_t changed; pthread_t thread; bool running; };
+WARN_UNUSED int sim_timers_start(struct azure_simulator *s, struct err *err);
+void sim_timers_stop(struct azure_simulator *s);
+void sim_timers_finish(struct azure_simulator *s, int64_t due_ms, uint64_t operation);
+void sim_timers_node(struct azure_simulator *s, int64_t due_ms, enum sim_event_kind kind, const struct sim_node_job *job);
+int64_t sim_timers_now_ms(const struct azure_simulator *s); /* the simulator's clock */
+int64_t sim_timers_wall_s(const struct azure_simulator *s);
+
+/* --- Nodes (sim_joiner.c, sim_node.c) -------------------------------------------------------------------------------- */
+
+struct sim_joiner;
+WARN_UNUSED int sim_joiner_start(struct azure_simulator *s, const char *kubeconfig, struct err *err);
+void sim_joiner_stop(struct azure_simulator *s);
+/* The time to join has come for a pool. Mutex held, as in all below but for disturb; nothing is sent here. */
+void sim_joiner_pool_due(struct azure_simulator *s, const struct sim_node_job *pool);
+/* Brings the pool's Nodes to what they should be: joined when it runs, gone or NotReady when it is stopped. */
+void sim_joiner_sync(struct azure_simulator *s, struct sim_pool *p);
+void sim_joiner_leave(struct azure_simulator *s, struct sim_pool *p); /* the pool is being removed: so are its Nodes */
+void sim_joiner_add(struct azure_simulator *s, const struct sim_node_job *job);
+void sim_joiner_state(const struct azure_simulator *s, json_t *out);
+/* POST /_sim/nodes/NAME. status "True" | "False" | "Unknown", or NULL: the machine vanishes. Takes the mutex. */
+WARN_UNUSED int sim_joiner_disturb(struct azure_simulator *s, const char *node, const char *status, struct err *err);
+
+#define SIM_NODE_NAME 64
+void sim_node_name(const struct azure_simulator *s, const char *pool, int index, char out[SIM_NODE_NAME]);
+/* The pool and index of such a name; false: it is none. */
+bool sim_node_parse(const char *name, char pool[SIM_POOL_NAME_MAX + 1], int *index);
+/* The Node as AKS and its kubelet register it. New object. */
+json_t *sim_node_make(const struct azure_simulator *s, const struct sim_pool *p, int index, bool ready, bool devices);
+json_t *sim_node_condition_patch(const struct azure_simulator *s, const char *status);
+json_t *sim_node_devices_patch(const struct sim_pool *p);
+json_t *sim_node_lease(const struct azure_simulator *s, const char *name);
+int sim_node_gpus(const struct sim_pool *p);
+
+/* --- tokens (sim_tokens.c, sim_assertion.c) -------------------------------------------------------------------------- */
+
+struct sim_tokens { struct map by_text; uint64_t issued, refused; char challenge[SIM_GUID]; /* a CAE challenge's nonce; "" none */ char arc_key[SIM_GUID]; };
+bool sim_tokens_is_path(const struct sim_request *q); /* one of the token endpoints */
+/* Its answer. Mutex held. */
+void sim_tokens_answer(struct azure_simulator *s, struct sim_request *q, struct sim_reply *r);
+/* Whether the Authorization header lets the request in; else the 401 is in *r. */
+bool sim_tokens_check(struct azure_simulator *s, const struct sim_request *q, struct sim_reply *r);
+void sim_tokens_revoke(struct azure_simulator *s);
+struct sim_oauth_error { int status, number; const char *error; char text[512]; };
+/* Whether a federated (workload identity) or certificate assertion is good; else *e. */
+bool sim_assertion_check(const struct azure_simulator *s, str assertion, const char *token_url, struct sim_oauth_error *e);
+
+/* --- scripts, budgets, log of calls ---------------------------------------------------------------------------------- */
+
+struct sim_scripts { VEC(struct sim_script *) rows; };
+/* Adds the rows of an array (or one object); none when one of them is wrong. */
+WARN_UNUSED int sim_script_add(struct sim_scripts *list, const json_t *rows, struct err *err);
+/* The first row that concerns the request and has uses left; takes one. False: none. */
+bool sim_script_match(struct sim_scripts *list, str method, str path, struct sim_effect *out);
+json_t *sim_script_show(const struct sim_scripts *list);
+void sim_script_clear(struct sim_scripts *list);
+void sim_effect_done(struct sim_effect *e);
+
+enum sim_bucket { SIM_BUCKET_ARM_READS, SIM_BUCKET_ARM_WRITES, SIM_BUCKET_ARM_DELETES, SIM_BUCKET_AKS_POOLS, SIM_BUCKET_AKS_OPERATIONS, SIM_BUCKET_AKS_CLUSTER,
+		  SIM_BUCKET_AKS_PUT /* one for each pool */, SIM_BUCKETS };
+struct sim_level { double tokens; int64_t at_ms; bool begun; };
+struct sim_budget {
+	struct sim_level levels[SIM_BUCKETS];
+	struct map pools;               /* name -> struct sim_level, of SIM_BUCKET_AKS_PUT */
+	struct { uint64_t taken, overruns; double lowest; } use[SIM_BUCKETS];
+};
+void sim_budget_done(struct sim_budget *b);
+/* Takes a token from each bucket of the class. 0: all had one; else the bucket that had none + 1 and *retry_s until it has. When `refuse`,
+ * nothing is taken then. */
+int sim_budget_take(struct sim_budget *b, enum sim_class class, const char *pool, int64_t now_ms, bool refuse, int64_t *retry_s);
+/* The whole tokens left in the ARM bucket of the class, and the header that tells it; *header is left alone for classes without one. */
+int sim_budget_left(const struct sim_budget *b, enum sim_class class, const char **header);
+const char *sim_budget_class_name(enum sim_class class);
+const char *sim_budget_bucket_name(enum sim_bucket bucket);
+bool sim_budget_is_arm(enum sim_bucket bucket);
+json_t *sim_budget_show(const struct sim_budget *b);
+void sim_budget_reset(struct sim_budget *b); /* a zeroed one too */
+
+struct sim_call { uint64_t number; int64_t at_s, at_ms, took_us; enum sim_class class; int status /* 0: none was sent */; char method[8]; char pool[SIM_POOL_NAME_MAX + 1]; char *path; };
+struct sim_calls {
+	struct sim_call *ring; uint64_t total;
+	uint64_t by_class[SIM_CLASSES], throttled, conflicts;
+	struct map by_pool;             /* name -> uint64_t[SIM_CLASSES] */
+};
+void sim_calls_init(struct sim_calls *c);
+void sim_calls_done(struct sim_calls *c);
+void sim_calls_note(struct sim_calls *c, const struct sim_request *q, int64_t at_s, int status, int64_t took_us);
+json_t *sim_calls_counts(const struct sim_calls *c);
+json_t *sim_calls_show(const struct sim_calls *c, uint64_t since, const char *class, const char *pool);
+
+/* --- the cluster (sim_cluster.c), quota (sim_usages.c), control (sim_control.c), TLS ---------------------------------- */
+
+sim_handler sim_cluster_get, sim_cluster_register, sim_usages_get;
+void sim_cluster_set_power(struct azure_simulator *s, bool running);
+/* Whether the cores of a new pool fit into the quotas of the settings; else *f. */
+bool sim_usages_allow(struct azure_simulator *s, const json_t *body, struct sim_failure *f);
+/* Requests under /_sim/. Takes the mutex itself. */
+void sim_control_answer(struct azure_simulator *s, struct sim_request *q, struct sim_reply *r);
+json_t *sim_control_environment(const struct azure_simulator *s);
+struct sim_certificate { char *cert_pem, *key_pem, *ca_pem; };
+WARN_UNUSED int sim_certificate_make(struct sim_certificate *out, struct err *err);
+void sim_certificate_done(struct sim_certificate *c);
+
+/* --- the simulator --------------------------------------------------------------------------------------------------- */
+
+struct azure_simulator {
+	struct http_server *server;
+	struct sim_settings settings;
+	int port;
+	bool tls;
+	char *host, *subscription, *resource_group, *cluster, *location, *node_group, *tenant, *client_id, *ca_file;
+	char digits[9];                 /* of the Nodes' names, the same for all pools of a cluster */
+
+	pthread_mutex_t mu;             /* guards settings and everything below */
+	pthread_cond_t ended;           /* stopping was set: delayed answers go out; CLOCK_MONOTONIC */
+	int64_t clock_ms;               /* added to the monotonic clock */
+	bool stopping;
+	bool cluster_stopped;
+	uint64_t serial;
+	struct map pools;               /* name -> struct sim_pool */
+	struct map operations;          /* guid -> struct sim_operation */
+	uint64_t oldest_operation, created, deleted;
+	VEC(struct sim_operation *) operations_by_id; /* the last ones; index id - oldest_operation */
+	struct sim_timers timers;
+	struct sim_joiner *joiner;      /* NULL: no API server */
+	struct sim_tokens tokens;
+	struct sim_scripts scripts;
+	struct sim_budget budget;
+	struct sim_calls calls;
+};

@@ -1,0 +1,210 @@
+/* sim_pool_api.c: the requests for agent pools: PUT, GET, LIST, DELETE, abort, with the refusals of the service in its order: conditions
+ * (ETags), the cluster's state, operations under way, limits and quotas. */
+#include "simulate/sim.h"
+
+#include "base/clock.h"
+#include "codec/json.h"
+#include <stdio.h>
+#include <strings.h>
+
+/* --- refusals -------------------------------------------------------------------------------------------------------------- */
+
+/* The two wordings of AKS for an operation that is under way. */
+static void refuse_busy(struct azure_simulator *s, const struct sim_operation *o, struct sim_reply *r)
+{
+	static const char *const DOING[] = {[SIM_CREATE] = "Creating", [SIM_UPDATE] = "Updating", [SIM_DELETE] = "Deleting"};
+	if (strcmp(s->settings.conflict, "another") == 0)
+		sim_errors_answer(s, r, 409, "OperationNotAllowed", "Another agentpool operation (%s - %s) is in progress, please wait for it to finish before starting a new operation.",
+				  o->pool, DOING[o->kind]);
+	else
+		sim_errors_answer(s, r, 409, "OperationNotAllowed", "Operation is not allowed because there's an in progress %s node pool operation. "
+				  "Please wait for it to finish before starting a new operation.", sim_operations_word(o->kind));
+}
+
+/* The operation that forbids another on this pool, or on any when the cluster takes one at a time. */
+static struct sim_operation *running(struct azure_simulator *s, const struct sim_pool *p)
+{
+	struct map_entry e;
+	if (p && p->operation)
+		return sim_operations_find(s, p->operation);
+	for (size_t i = 0; s->settings.serial && map_next(&s->pools, &i, &e);)
+		if (((struct sim_pool *)e.value)->operation)
+			return sim_operations_find(s, ((struct sim_pool *)e.value)->operation);
+	return NULL;
+}
+
+/* "*" or a quoted or bare tag. */
+static bool tag_matches(const char *header, const struct sim_pool *p)
+{
+	str h = str_trim(str_of(header));
+	if (h.len >= 2 && h.data[0] == '"' && h.data[h.len - 1] == '"')
+		h = str_sub(h, 1, h.len - 1);
+	return p && (str_eqz(h, "*") || str_eqz(h, p->etag));
+}
+
+static bool conditions_hold(struct azure_simulator *s, const struct sim_request *q, const struct sim_pool *p, struct sim_reply *r)
+{
+	const char *match = http_header(q->x, "If-Match"), *none = http_header(q->x, "If-None-Match");
+	if (none && tag_matches(none, p))
+		sim_errors_answer(s, r, 412, "PreconditionFailed", "The condition '%.60s' of If-None-Match does not hold: agent pool %s exists.", none, p->name);
+	else if (match && !tag_matches(match, p))
+		sim_errors_answer(s, r, 412, "EtagMismatch", "The etag '%.60s' of If-Match is not that of agent pool %.12s, which is '%s'.", match, q->pool, p ? p->etag : "");
+	else
+		return true;
+	return false;
+}
+
+static bool can_be_new(struct azure_simulator *s, const struct sim_request *q, struct sim_reply *r)
+{
+	if (s->pools.count < (size_t)s->settings.max_pools)
+		return true;
+	sim_errors_answer(s, r, 400, "MaxAgentPoolCountReached", "The cluster has %zu agent pools already; the maximum is %lld. Agent pool %s cannot be added.", s->pools.count,
+			  (long long)s->settings.max_pools, q->pool);
+	return false;
+}
+
+static bool can_put(struct azure_simulator *s, const struct sim_request *q, const struct sim_pool *old, struct sim_reply *r)
+{
+	struct sim_failure f = {0};
+	struct sim_operation *o;
+	if (!sim_pool_check_name(q->pool)) {
+		sim_errors_answer(s, r, 400, "InvalidParameter", "The value of parameter agentPoolProfile.name is invalid. Error details: '%.60s' must match ^[a-z][a-z0-9]{0,11}$.", q->pool);
+	} else if (!q->body) {
+		sim_errors_answer(s, r, 400, "InvalidRequestContent", "The request content was invalid and could not be deserialized: it is not a JSON object.");
+	} else if (!conditions_hold(s, q, old, r)) {
+		/* answered */
+	} else if (s->cluster_stopped) {
+		sim_errors_answer(s, r, (int)s->settings.stopped_status, "OperationNotAllowed", "Operation is not allowed because the managed cluster %s is stopped. Start it first.", s->cluster);
+	} else if ((o = running(s, old))) {
+		refuse_busy(s, o, r);
+	} else if (!sim_pool_check_body(s, q->pool, q->body, old, &f) || (!old && !sim_usages_allow(s, q->body, &f))) {
+		sim_errors_reply(s, r, &f);
+		json_decref(f.details);
+	} else {
+		return old || can_be_new(s, q, r);
+	}
+	return false;
+}
+
+/* --- PUT, GET, LIST ---------------------------------------------------------------------------------------------------------- */
+
+static void reply_pool(struct sim_reply *r, int status, struct sim_pool *p)
+{
+	sim_reply_header(r, "ETag", "\"%s\"", p->etag);
+	buf_clear(&r->body);
+	buf_put_str(&r->body, sim_pools_text(p));
+	r->type = "application/json; charset=utf-8";
+	r->status = status;
+}
+
+void sim_pool_api_put(struct azure_simulator *s, struct sim_request *q, struct sim_reply *r)
+{
+	struct sim_pool *old = sim_pools_find(s, q->pool), *p;
+	if (!can_put(s, q, old, r))
+		return;
+	bool is_new = !old;
+	p = sim_pools_put(s, q->pool, q->body, false);
+	/* The first answer always tells of a running operation, as the service does; one that takes no time ends right after. */
+	struct sim_operation *o = sim_operations_begin(s, p, is_new ? SIM_CREATE : SIM_UPDATE, &q->effect);
+	sim_operations_headers(s, q, o, r);
+	reply_pool(r, is_new ? 201 : 200, p);
+	sim_operations_run(s, o);
+}
+
+static struct sim_pool *named(struct azure_simulator *s, const struct sim_request *q, struct sim_reply *r)
+{
+	struct sim_pool *p = sim_pools_find(s, q->pool);
+	if (!p)
+		sim_errors_answer(s, r, 404, "NotFound", "Agent Pool not found. Agent pool '%.60s' does not exist in cluster '%s'.", q->pool, s->cluster);
+	return p;
+}
+
+void sim_pool_api_get(struct azure_simulator *s, struct sim_request *q, struct sim_reply *r)
+{
+	struct sim_pool *p = named(s, q, r);
+	if (p)
+		reply_pool(r, 200, p);
+}
+
+/* The number of a pool, from which the next page goes on, so that pools which come and go between pages shift nothing. */
+static uint64_t skip_token(const struct sim_request *q)
+{
+	const char *token = http_query(q->x, "$skipToken");
+	int64_t n = 0;
+	return token && str_to_i64(str_of(token), &n) && n > 0 ? (uint64_t)n : 0;
+}
+
+void sim_pool_api_list(struct azure_simulator *s, struct sim_request *q, struct sim_reply *r)
+{
+	uint64_t from = skip_token(q), last = 0;
+	int64_t n = 0;
+	bool more = false;
+	struct map_entry e;
+	buf_puts(&r->body, "{\"value\":[");
+	for (size_t i = 0; !more && map_next(&s->pools, &i, &e);) { /* in the order of their generations */
+		struct sim_pool *p = e.value;
+		if (p->generation <= from)
+			continue;
+		more = s->settings.page_size && n == s->settings.page_size;
+		if (more)
+			break;
+		if (n++)
+			buf_putc(&r->body, ',');
+		buf_put_str(&r->body, sim_pools_text(p));
+		last = p->generation;
+	}
+	buf_putc(&r->body, ']');
+	if (more)
+		buf_printf(&r->body, ",\"nextLink\":\"%s%.*s?api-version=%s&$skipToken=%llu\"", q->base, STR_FMT(q->path), q->api_version, (unsigned long long)last);
+	buf_putc(&r->body, '}');
+	r->type = "application/json; charset=utf-8";
+	r->status = 200;
+}
+
+/* --- DELETE, abort ------------------------------------------------------------------------------------------------------------ */
+
+/* Whether the deletion may begin: nothing runs, or a creation that gives way. */
+static bool can_delete(struct azure_simulator *s, const struct sim_request *q, struct sim_pool *p, struct sim_reply *r)
+{
+	struct sim_operation *o = running(s, p);
+	if (!conditions_hold(s, q, p, r))
+		return false;
+	if (!o)
+		return true;
+	if (s->settings.delete_preempts && o->kind == SIM_CREATE && o->id == p->operation) {
+		sim_operations_finish(s, o->id, SIM_OPERATION_CANCELED);
+		return true;
+	}
+	refuse_busy(s, o, r);
+	return false;
+}
+
+void sim_pool_api_delete(struct azure_simulator *s, struct sim_request *q, struct sim_reply *r)
+{
+	struct sim_pool *p = sim_pools_find(s, q->pool);
+	r->status = 204;
+	if (!p || !can_delete(s, q, p, r))
+		return;
+	struct sim_operation *o = sim_operations_begin(s, p, SIM_DELETE, &q->effect);
+	sim_operations_headers(s, q, o, r);
+	r->status = 202;
+	sim_operations_run(s, o);
+}
+
+void sim_pool_api_abort(struct azure_simulator *s, struct sim_request *q, struct sim_reply *r)
+{
+	struct sim_pool *p = named(s, q, r);
+	if (!p)
+		return;
+	r->status = 204;
+	if (!p->operation)
+		return;
+	struct sim_operation *o = sim_operations_find(s, p->operation);
+	if (o->kind == SIM_DELETE) {
+		refuse_busy(s, o, r);
+		return;
+	}
+	sim_operations_finish(s, o->id, SIM_OPERATION_CANCELED);
+	sim_operations_headers(s, q, o, r);
+	r->status = 202;
+}

@@ -1,0 +1,190 @@
+/* sim_settings.c: the settings as a table: name, kind, default, range or words. To add one: a member in sim_settings.h, a row here, a line
+ * in docs/simulator.md. */
+#include "simulate/sim_settings.h"
+
+#include "base/limits.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "codec/json.h"
+#include <stddef.h>
+#include <string.h>
+
+enum kind { BOOLEAN, NUMBER, TEXT, OBJECT };
+struct row {
+	const char *name;
+	enum kind kind;
+	size_t offset;
+	int64_t initial, min, max;     /* of NUMBER and BOOLEAN */
+	const char *text;              /* default of TEXT */
+	const char *words;             /* choices of TEXT, "a|b"; NULL: any */
+};
+#define DAY_MS ((int64_t)86400000)
+#define AT(member) offsetof(struct sim_settings, member)
+static const struct row ROWS[] = {
+	{"arc_folder", TEXT, AT(arc_folder), .text = ""},
+	{"auth", BOOLEAN, AT(auth), 1},
+	{"client_certificate", TEXT, AT(client_certificate), .text = ""},
+	{"client_secret", TEXT, AT(client_secret), .text = "simulated-secret"},
+	{"conflict", TEXT, AT(conflict), .text = "in_progress", .words = "in_progress|another"},
+	{"create_ms", NUMBER, AT(create_ms), 0, 0, DAY_MS},
+	{"delay_ms", NUMBER, AT(delay_ms), 0, 0, 600000},
+	{"delete_ms", NUMBER, AT(delete_ms), 0, 0, DAY_MS},
+	{"delete_preempts", BOOLEAN, AT(delete_preempts), 0},
+	{"device_plugin_ms", NUMBER, AT(device_plugin_ms), 0, 0, DAY_MS},
+	{"error_header", BOOLEAN, AT(error_header), 1},
+	{"error_shape", TEXT, AT(error_shape), .text = "arm", .words = "arm|bare|empty|html"},
+	{"federated_issuer", TEXT, AT(federated_issuer), .text = ""},
+	{"federated_subject", TEXT, AT(federated_subject), .text = ""},
+	{"heartbeat_ms", NUMBER, AT(heartbeat_ms), 0, 0, DAY_MS},
+	{"identity_assigned", BOOLEAN, AT(identity_assigned), 1},
+	{"identity_header", TEXT, AT(identity_header), .text = "simulated-identity-header"},
+	{"join", BOOLEAN, AT(join), 1},
+	{"join_ms", NUMBER, AT(join_ms), 0, -DAY_MS, DAY_MS},
+	{"kubelet_port", NUMBER, AT(kubelet_port), 10250, 1, 65535},
+	{"lro", TEXT, AT(lro), .text = "async", .words = "async|operation_location|location|body"},
+	{"max_pools", NUMBER, AT(max_pools), 100, 1, LIMIT_SIMULATOR_POOLS},
+	{"page_size", NUMBER, AT(page_size), 0, 0, LIMIT_SIMULATOR_POOLS},
+	{"quotas", OBJECT, AT(quotas)},
+	{"ready_ms", NUMBER, AT(ready_ms), 0, 0, DAY_MS},
+	{"registered", BOOLEAN, AT(registered), 1},
+	{"retry_after_ms", NUMBER, AT(retry_after_ms), 0, 0, DAY_MS},
+	{"retry_after_style", TEXT, AT(retry_after_style), .text = "seconds", .words = "seconds|ms|x-ms|date"},
+	{"serial", BOOLEAN, AT(serial), 0},
+	{"stop_nodes", TEXT, AT(stop_nodes), .text = "notready", .words = "notready|remove"},
+	{"stopped_status", NUMBER, AT(stopped_status), 409, 400, 409},
+	{"throttle", BOOLEAN, AT(throttle), 0},
+	{"token_lifetime_s", NUMBER, AT(token_lifetime_s), 3600, 1, 86400},
+	{"update_ms", NUMBER, AT(update_ms), 0, 0, DAY_MS},
+};
+enum { ROW_COUNT = sizeof ROWS / sizeof ROWS[0] };
+
+static void *at(struct sim_settings *s, const struct row *r) { return (char *)s + r->offset; }
+static const void *at_const(const struct sim_settings *s, const struct row *r) { return (const char *)s + r->offset; }
+
+static void set_default(struct sim_settings *s, const struct row *r)
+{
+	switch (r->kind) {
+	case BOOLEAN: *(bool *)at(s, r) = r->initial != 0; break;
+	case NUMBER: *(int64_t *)at(s, r) = r->initial; break;
+	case TEXT: *(char **)at(s, r) = mem_strdup(r->text); break;
+	case OBJECT: *(json_t **)at(s, r) = json_object(); break;
+	}
+}
+
+void sim_settings_init(struct sim_settings *s)
+{
+	memset(s, 0, sizeof *s);
+	for (size_t i = 0; i < ROW_COUNT; i++)
+		set_default(s, &ROWS[i]);
+}
+
+void sim_settings_done(struct sim_settings *s)
+{
+	for (size_t i = 0; i < ROW_COUNT; i++) {
+		if (ROWS[i].kind == TEXT)
+			free(*(char **)at(s, &ROWS[i]));
+		else if (ROWS[i].kind == OBJECT)
+			json_decref(*(json_t **)at(s, &ROWS[i]));
+	}
+}
+
+static bool is_choice(const char *words, const char *word)
+{
+	size_t len = strlen(word);
+	for (const char *p = words; p; p = strchr(p, '|') ? strchr(p, '|') + 1 : NULL)
+		if (len && strncmp(p, word, len) == 0 && (p[len] == '|' || p[len] == 0))
+			return true;
+	return false;
+}
+
+static const struct row *find(const char *name)
+{
+	for (size_t i = 0; i < ROW_COUNT; i++)
+		if (strcmp(ROWS[i].name, name) == 0)
+			return &ROWS[i];
+	return NULL;
+}
+
+static int unknown(const char *name, struct err *err)
+{
+	const char *names[ROW_COUNT + 1] = {0};
+	for (size_t i = 0; i < ROW_COUNT; i++)
+		names[i] = ROWS[i].name;
+	const char *near = str_nearest(str_of(name), names);
+	return err_set(err, ERR_INVALID, "there is no setting '%.60s'%s%s%s", name, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+}
+
+static int check_quotas(const json_t *v, struct err *err)
+{
+	const char *key;
+	json_t *limit;
+	json_object_foreach((json_t *)(uintptr_t)v, key, limit)
+		if (!json_is_integer(limit) || json_integer_value(limit) < 0)
+			return err_set(err, ERR_INVALID, "quotas.%.60s must be a number of cores", key);
+	return 0;
+}
+
+static int check(const char *name, const json_t *v, struct err *err)
+{
+	const struct row *r = find(name);
+	if (!r)
+		return unknown(name, err);
+	if (r->kind == BOOLEAN && !json_is_boolean(v))
+		return err_set(err, ERR_INVALID, "setting '%s' must be true or false", name);
+	if (r->kind == NUMBER && (!json_is_integer(v) || json_integer_value(v) < r->min || json_integer_value(v) > r->max))
+		return err_set(err, ERR_INVALID, "setting '%s' must be a whole number from %lld to %lld", name, (long long)r->min, (long long)r->max);
+	if (r->kind == TEXT && (!json_is_string(v) || (r->words && !is_choice(r->words, json_string_value(v)))))
+		return err_set(err, ERR_INVALID, "setting '%s' must be %s", name, r->words ? r->words : "a string");
+	if (r->kind == OBJECT)
+		return json_is_object(v) ? check_quotas(v, err) : err_set(err, ERR_INVALID, "setting '%s' must be an object", name);
+	return 0;
+}
+
+static void set(struct sim_settings *s, const struct row *r, json_t *v)
+{
+	switch (r->kind) {
+	case BOOLEAN: *(bool *)at(s, r) = json_is_true(v); break;
+	case NUMBER: *(int64_t *)at(s, r) = json_integer_value(v); break;
+	case TEXT:
+		free(*(char **)at(s, r));
+		*(char **)at(s, r) = mem_strdup(json_string_value(v));
+		break;
+	case OBJECT:
+		json_decref(*(json_t **)at(s, r));
+		*(json_t **)at(s, r) = json_deep_copy(v);
+		break;
+	}
+}
+
+int sim_settings_apply(struct sim_settings *s, const json_t *change, struct err *err)
+{
+	const char *key;
+	json_t *v, *object = (json_t *)(uintptr_t)change;
+	if (!json_is_object(change))
+		return err_set(err, ERR_INVALID, "settings must be a JSON object");
+	json_object_foreach(object, key, v)
+		if (check(key, v, err) < 0)
+			return -1;
+	json_object_foreach(object, key, v)
+		set(s, find(key), v);
+	return 0;
+}
+
+static json_t *show(const struct sim_settings *s, const struct row *r)
+{
+	switch (r->kind) {
+	case BOOLEAN: return json_boolean(*(const bool *)at_const(s, r));
+	case NUMBER: return json_integer(*(const int64_t *)at_const(s, r));
+	case TEXT: return json_string(*(char *const *)at_const(s, r));
+	case OBJECT: break;
+	}
+	return json_deep_copy(*(json_t *const *)at_const(s, r));
+}
+
+json_t *sim_settings_show(const struct sim_settings *s)
+{
+	json_t *out = json_object();
+	for (size_t i = 0; i < ROW_COUNT; i++)
+		json_object_set_new(out, ROWS[i].name, show(s, &ROWS[i]));
+	return out;
+}
