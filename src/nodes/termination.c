@@ -30,16 +30,35 @@ struct pass {
 
 /* --- the claim ---------------------------------------------------------------------------------------------------- */
 
+/* What there is of the claim after its deletion: this pass goes on with it. */
+static int read_claim(struct pass *p, struct err *err)
+{
+	struct err why = ERR_INIT;
+	json_t *fresh = NULL;
+	if (kube_get(p->n->op.kube, p->dialect->claims, NULL, meta_name(p->claim), &fresh, &why) < 0 && why.kind != ERR_NOT_FOUND) {
+		*err = why;
+		return err_wrap(err, "read %s %s of node %s", p->dialect->claims->kind, meta_name(p->claim), meta_name(p->node));
+	}
+	if (fresh && strcmp(meta_uid(fresh), meta_uid(p->claim)) == 0)
+		informer_learn(nodes_claim_cache(p->n, p->dialect), fresh);
+	else
+		json_decref(fresh), fresh = NULL;
+	json_decref(p->claim);
+	p->claim = fresh;
+	return 0;
+}
+
 static int delete_claim(struct pass *p, struct err *err)
 {
 	struct err why = ERR_INIT;
 	if (!p->claim || meta_deleting(p->claim))
 		return 0;
 	const struct kube_delete_options options = {.uid = meta_uid(p->claim), .grace_s = -1};
-	if (kube_delete(p->n->op.kube, p->dialect->claims, NULL, meta_name(p->claim), &options, &why) == 0 || why.kind == ERR_NOT_FOUND || why.kind == ERR_CONFLICT)
-		return 0;
-	*err = why;
-	return err_wrap(err, "delete %s %s of node %s", p->dialect->claims->kind, meta_name(p->claim), meta_name(p->node));
+	if (kube_delete(p->n->op.kube, p->dialect->claims, NULL, meta_name(p->claim), &options, &why) < 0 && why.kind != ERR_NOT_FOUND && why.kind != ERR_CONFLICT) {
+		*err = why;
+		return err_wrap(err, "delete %s %s of node %s", p->dialect->claims->kind, meta_name(p->claim), meta_name(p->node));
+	}
+	return read_claim(p, err);
 }
 
 /* Tells how far the Node is. A refusal must not hold up its end; a conflict is worth another pass. */
