@@ -69,6 +69,8 @@ void nodes_collect(void *world)
 	struct nodes *n = world;
 	struct tally t = {0};
 	const struct dialect *const dialects[] = {&DIALECT_NODE_CLAIM, &DIALECT_MACHINE};
+	if (!atomic_exchange(&n->claims_changed, false))
+		return; /* thousands of idle claims cost a scrape nothing */
 	for (size_t i = 0; i < 2; i++) {
 		struct informer *cache = nodes_claim_cache(n, dialects[i]);
 		t.dialect = dialects[i];

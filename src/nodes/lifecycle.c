@@ -12,6 +12,8 @@
 #include "kube/meta.h"
 #include <string.h>
 
+enum { CONFLICT_RETRY_MS = 50 };
+
 void lifecycle_again(struct claim_pass *p, int64_t ms)
 {
 	if (ms > 0 && ms != HOLDOFF_NEVER && (!p->requeue_ms || ms < p->requeue_ms))
@@ -156,37 +158,42 @@ static bool worth_a_status(const struct claim_pass *p)
 	return false;
 }
 
-static int result(int launched, const struct err *launch, int joined, const struct err *node, struct err *err)
+/* Somebody else wrote the object a moment ago, as kubelets do when a Node joins: its new version is on the way here; or it is gone, which
+ * the watch will tell. */
+static int write_failed(struct claim_pass *p, const struct err *why, struct err *err)
 {
-	if (launched > 0)
-		*err = *launch;
-	else if (joined < 0)
-		*err = *node;
-	return launched > 0 || joined < 0 ? -1 : 0;
+	if (why->kind == ERR_NOT_FOUND)
+		return 0;
+	if (why->kind == ERR_CONFLICT) {
+		lifecycle_again(p, CONFLICT_RETRY_MS);
+		return 0;
+	}
+	*err = *why;
+	return -1;
 }
 
 static int live(struct claim_pass *p, struct err *err)
 {
 	CLEANUP(json_decrefp) json_t *before = json_incref(p->stored);
-	struct err launch = ERR_INIT, node = ERR_INIT;
+	struct err launch = ERR_INIT, node = ERR_INIT, write = ERR_INIT;
 	take_up(p);
 	int launched = lifecycle_launch(p, &launch);
-	if (launched < 0) {
-		*err = launch;
-		return -1;
-	}
+	if (launched < 0)
+		return write_failed(p, &launch, err);
 	int joined = join(p, &node);
 	lifecycle_liveness(p);
 	condition_set_finish(&p->conditions);
 	if (!worth_a_status(p))
 		json_object_del(p->claim, "status");
-	if (store_claim(p, err) < 0)
-		return -1;
+	if (store_claim(p, &write) < 0)
+		return write_failed(p, &write, err);
 	count(p, before);
 	tell_all(p, before);
 	if (p->disrupt && nodes_disrupt(p->n, p->d, p->stored, p->disrupt, err) < 0)
 		return -1;
-	return result(launched, &launch, joined, &node, err);
+	if (launched > 0)
+		*err = launch;
+	return launched > 0 ? -1 : joined < 0 ? write_failed(p, &node, err) : 0;
 }
 
 static struct claim_pass pass_begin(struct nodes *n, const struct dialect *d, json_t *stored)
@@ -253,12 +260,17 @@ static void add_of_node(const struct nodes *n, const json_t *node, void (*add)(v
 
 static void keys(void *world, int cache, const json_t *object, void (*add)(void *list, const char *key), void *list)
 {
-	const struct nodes *n = world;
-	if (cache == NODES_NODES)
+	struct nodes *n = world;
+	if (cache == NODES_NODES) {
 		add_of_node(n, object, add, list);
-	else if (cache == NODES_CLASSES || cache == NODES_AKS_CLASSES)
+		return;
+	}
+	if (cache == NODES_CLASSES || cache == NODES_AKS_CLASSES) {
 		add_of_class(n, object, add, list);
-	else if (claim_managed(object))
+		return;
+	}
+	atomic_store(&n->claims_changed, true);
+	if (claim_managed(object))
 		add_claim(cache == NODES_MACHINES ? &DIALECT_MACHINE : &DIALECT_NODE_CLAIM, object, add, list);
 }
 

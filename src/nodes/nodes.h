@@ -6,6 +6,7 @@
 #include "kube/object_write.h"
 #include "nodes/holdoff.h"
 #include "operator/operator.h"
+#include <stdatomic.h>
 
 enum nodes_cache { NODES_CLAIMS, NODES_MACHINES, NODES_NODES, NODES_POOLS, NODES_CLASSES /* KaitoNodeClass */, NODES_AKS_CLASSES, NODES_CACHE_COUNT };
 struct nodes_options { /* from flags; times in milliseconds, 0: off */
@@ -26,6 +27,7 @@ struct nodes { /* immutable after start, apart from what it points at and holds 
 	struct cloud *cloud;
 	int64_t started_ms;
 	struct holdoff holdoff;                 /* zeros at the start */
+	atomic_bool claims_changed;             /* since NODES_CLAIMS_GAUGE was set */
 };
 /* One row per file; main table in nodes.c (NODES_CONTROLLERS). Keys of claims are "nodeclaim/NAME" and "machine/NAME", of others the name. */
 extern const struct operator_controller NODES_LIFECYCLE /* "nodeclaim.lifecycle" */, NODES_TERMINATION /* "node.termination" */, NODES_HEALTH /* "node.health" */,
@@ -35,8 +37,6 @@ extern const struct operator_controller *const NODES_CONTROLLERS[]; /* nodes.c *
 extern const size_t NODES_CONTROLLER_COUNT;
 extern const struct operator_controller *const NODES_CONTROLLERS[];
 extern const size_t NODES_CONTROLLER_COUNT;
-/* cloud_hooks.changed: wakes the claim's life cycle; context is the struct nodes. */
-void nodes_changed(void *context, const char *claim);
 extern const struct operator_cache NODES_CACHES[NODES_CACHE_COUNT];
 /* Index keys: of Nodes and of claims NODE_KEY_PROVIDER (in lower case), of Nodes NODE_KEY_POOL, and of claims: */
 #define CLAIM_KEY_POOL "nodepool:"       /* label karpenter.sh/nodepool (Machines: karpenter.sh/provisioner-name) */
@@ -51,7 +51,7 @@ enum nodes_metric {
 	NODES_CLAIMS_GAUGE, NODES_METRICS
 };
 struct metrics *nodes_metrics_new(const char *version);
-/* Sets NODES_CLAIMS_GAUGE: operator_options.collect. NODES_CREATED is counted by NODES_LIFECYCLE, for every claim that it sees first. */
+/* Sets NODES_CLAIMS_GAUGE if a claim changed since the last time: operator_options.collect. NODES_CREATED is counted by NODES_LIFECYCLE, for every claim that it sees first. */
 void nodes_collect(void *nodes);
 
 /* --- the cloud's functions, timed and counted under Karpenter's names (nodes/figures.c); controller: the caller's name -------- */

@@ -173,13 +173,19 @@ START_TEST(durations)
 }
 END_TEST
 
+static void ignore(void *list, const char *key) { (void)list; (void)key; }
+
 START_TEST(claims_are_counted_by_state)
 {
 	setup();
 	fixture_claim(&DIALECT_NODE_CLAIM, "a", NULL);
 	fixture_claim(&DIALECT_MACHINE, "m", NULL);
 	fake_set_condition(fixture_get_claim(&DIALECT_MACHINE, "m"), "MachineLaunched", "True", "", "");
+	CLEANUP(buf_done) struct buf keys = {0};
+	NODES_LIFECYCLE.keys(n, NODES_CLAIMS, fixture_get_claim(&DIALECT_NODE_CLAIM, "a"), ignore, &keys);
 	nodes_collect(n);
+	fixture_claim(&DIALECT_NODE_CLAIM, "b", NULL);
+	nodes_collect(n); /* nobody heard of it yet */
 	ck_assert(metrics_value(n->op.metrics, NODES_CLAIMS_GAUGE, "state=\"launching\"") == 1);
 	ck_assert(metrics_value(n->op.metrics, NODES_CLAIMS_GAUGE, "state=\"registering\"") == 1);
 	ck_assert(metrics_value(n->op.metrics, NODES_CLAIMS_GAUGE, "state=\"ready\"") == 0);
