@@ -16,7 +16,7 @@ struct informer { struct informer_options o; json_t *frozen; struct informer *ne
 static struct {
 	json_t *objects; /* plural -> array */
 	struct buf log;
-	const char *forbidden, *absent, *stale;
+	const char *forbidden, *absent, *stale, *unreadable;
 	int requests, serial;
 	bool frozen;
 	struct informer *informers;
@@ -50,7 +50,7 @@ void fake_reset(void)
 	json_decref(f.objects);
 	f.objects = json_object();
 	buf_clear(&f.log);
-	f.forbidden = f.absent = f.stale = NULL;
+	f.forbidden = f.absent = f.stale = f.unreadable = NULL;
 	f.requests = f.serial = 0;
 	f.frozen = false;
 }
@@ -59,6 +59,7 @@ struct kube_client *fake_client(void) { return &f.client; }
 struct event_recorder *fake_events(void) { return &f.events; }
 void fake_forbid(const char *plural) { f.forbidden = plural; }
 void fake_no_crd(const char *plural) { f.absent = plural; }
+void fake_deny_reads(const char *plural) { f.unreadable = plural; }
 void fake_stale_lists(const char *plural) { f.stale = plural; }
 int fake_requests(void) { return f.requests; }
 const char *fake_log(void) { return f.log.data ? f.log.data : ""; }
@@ -125,6 +126,8 @@ int kube_get(struct kube_client *c, const struct kube_resource *r, const char *n
 	(void)c;
 	if (absent(r, err))
 		return -1;
+	if (f.unreadable && strcmp(f.unreadable, r->plural) == 0)
+		return err_set(err, ERR_DENIED, "%s is forbidden", r->plural);
 	json_t *found = fake_object(r, ns, name);
 	if (!found)
 		return not_found(r, name, err);

@@ -14,6 +14,7 @@ struct kube_client *fake_client(void);
 struct event_recorder *fake_events(void);
 void fake_freeze(bool frozen);               /* false: caches are fresh again */
 void fake_forbid(const char *plural);        /* creations of that resource are denied; NULL: allowed again */
+void fake_deny_reads(const char *plural);    /* reads of one object of that resource are denied; NULL: allowed again */
 void fake_no_crd(const char *plural);        /* the resource does not exist; NULL: it does */
 void fake_stale_lists(const char *plural);   /* lists of that resource are empty; NULL: they tell the truth */
 int fake_requests(void);                     /* reads and writes so far */
