@@ -268,6 +268,10 @@ static void prefer_header(struct arm_error *e, struct building *b, str header)
 
 static void take_tree(struct arm_error *e, struct building *b, const char *header_code)
 {
+	if (!node_text(e->tree, "code").len && !node_text(e->tree, "message").len) {
+		CLEANUP(mem_freep) char *said = e->status ? mem_printf("HTTP %d", e->status) : mem_strdup("the operation failed without saying why");
+		json_object_set_new(e->tree, "message", json_string(said));
+	}
 	prefer_header(e, b, str_trim(str_of(header_code)));
 	copy_line(e->code, sizeof e->code, node_text(e->tree, "code"));
 	copy_line(e->message, sizeof e->message, node_text(e->tree, "message"));
@@ -337,7 +341,7 @@ void arm_error_of_json(struct arm_error *e, int status, const json_t *error_obje
 	*e = (struct arm_error){.status = status};
 	e->tree = node_of(&b, error_object, 0);
 	if (!e->tree)
-		e->tree = node_new(&b, (str){"", 0}, status ? (str){"", 0} : STR("the operation failed without saying why"));
+		e->tree = node_new(&b, (str){"", 0}, (str){"", 0});
 	take_tree(e, &b, NULL);
 }
 

@@ -56,7 +56,7 @@ static const struct { const char *name; int status; const char *header, *body, *
 	{"JSON in a JSON string", 400, NULL, "\"{\\\"code\\\":\\\"X\\\",\\\"message\\\":\\\"x\\\"}\"", "X", "x", "X: x"},
 	{"no code", 400, NULL, "{\"Message\":\"The requested resource does not support http method\"}", "", "The requested resource does not support http method",
 	 "The requested resource does not support http method"},
-	{"null and wrong types", 400, NULL, "{\"error\":{\"code\":null,\"message\":7,\"details\":[null,3,{}],\"innererror\":[]}}", "", "", ""},
+	{"null and wrong types", 400, NULL, "{\"error\":{\"code\":null,\"message\":7,\"details\":[null,3,{}],\"innererror\":[]}}", "", "HTTP 400", "HTTP 400"},
 	{"several lines", 400, NULL, "{\"code\":\"A\",\"message\":\"one\\r\\n\\ttwo\\u0001three \"}", "A", "one two three", "A: one two three"},
 };
 
