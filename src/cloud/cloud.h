@@ -50,7 +50,8 @@ struct terminate_result {
 };
 void terminate_result_done(struct terminate_result *r);
 
-struct repair_policy { const char *condition, *status; int64_t toleration_s; }; /* a Node condition that has lasted this long: force delete */
+/* A Node condition that has lasted this long: force delete. Its type ends in Ready, Healthy or Scheduled; others are not kept (nodes/caches.c). */
+struct repair_policy { const char *condition, *status; int64_t toleration_s; };
 struct cloud_hooks {
 	/* Something of this claim changed in the cloud: reconcile it. Any thread, no lock held. */
 	void (*changed)(void *context, const char *claim);
@@ -59,7 +60,7 @@ struct cloud_hooks {
 	struct informer *nodes;
 };
 /* Index keys of the Nodes' informer (nodes/caches.c). */
-#define NODE_KEY_PROVIDER "provider:" /* spec.providerID, lower case */
+#define NODE_KEY_PROVIDER "provider:" /* a hash of spec.providerID: nodes_index_key of nodes/nodes.h */
 #define NODE_KEY_POOL "pool:"         /* label agentpool */
 
 struct cloud; /* the implementation's own */

@@ -3,9 +3,11 @@
  * certainly not ours are dropped at the door. */
 #include "nodes/nodes.h"
 
+#include "base/map.h"
 #include "base/mem.h"
 #include "kube/meta.h"
 #include <ctype.h>
+#include <inttypes.h>
 #include <string.h>
 
 /* Removes every member of `object` but the named ones (NULL-terminated). */
@@ -52,6 +54,55 @@ static bool of_interest(const json_t *node)
 	return false;
 }
 
+static bool starts(const char *text, const char *start) { return strncmp(text, start, strlen(start)) == 0; }
+
+static bool ends(const char *text, const char *end)
+{
+	size_t n = strlen(text), m = strlen(end);
+	return n >= m && strcmp(text + n - m, end) == 0;
+}
+
+/* Labels that kubelets and clouds put on every Node and nobody here reads; they are more than half of a Node's text. */
+static bool label_unread(const char *key)
+{
+	static const char *const STARTS[] = {"beta.kubernetes.io/", "failure-domain.beta.kubernetes.io/", "kubernetes.io/", "kubernetes.azure.com/", "topology.disk.csi.",
+					     "topology.ebs.csi.", "storage"};
+	for (size_t i = 0; i < sizeof STARTS / sizeof STARTS[0]; i++)
+		if (starts(key, STARTS[i]))
+			return strcmp(key, "kubernetes.azure.com/agentpool") != 0;
+	return false;
+}
+
+static bool annotation_unread(const char *key) { return !strstr(key, "karpenter") && !strstr(key, "kaito"); }
+
+/* The kinds of conditions that a repair policy may name (cloud.h), and not the dozen of a node problem detector. */
+static bool condition_unread(const json_t *condition)
+{
+	const char *type = json_text_at(condition, "", "type", NULL);
+	return !ends(type, "Ready") && !ends(type, "Healthy") && !ends(type, "Scheduled");
+}
+
+static void drop_keys(json_t *object, bool (*unread)(const char *key))
+{
+	const char *key;
+	json_t *value;
+	void *next;
+	json_object_foreach_safe(object, next, key, value)
+		if (unread(key))
+			json_object_del(object, key);
+}
+
+static void cut_conditions(json_t *list)
+{
+	for (size_t i = json_array_size(list); i-- > 0;) {
+		json_t *condition = json_array_get(list, i);
+		if (condition_unread(condition))
+			json_array_remove(list, i);
+		else
+			keep_only(condition, (const char *const[]){"type", "status", "lastTransitionTime", NULL});
+	}
+}
+
 static bool keep_node(json_t *node)
 {
 	if (!of_interest(node))
@@ -61,20 +112,26 @@ static bool keep_node(json_t *node)
 									 "annotations", "finalizers", "ownerReferences", NULL});
 	keep_only(json_at(node, "spec", NULL), (const char *const[]){"providerID", "taints", "unschedulable", NULL});
 	keep_only(json_at(node, "status", NULL), (const char *const[]){"conditions", "capacity", "allocatable", NULL});
-	json_t *condition;
-	size_t i;
-	json_array_foreach(json_at(node, "status", "conditions", NULL), i, condition)
-		keep_only(condition, (const char *const[]){"type", "status", "reason", "lastTransitionTime", NULL});
-	return keep_own_kind(node);
+	drop_keys(json_at(node, "metadata", "labels", NULL), label_unread);
+	drop_keys(json_at(node, "metadata", "annotations", NULL), annotation_unread);
+	cut_conditions(json_at(node, "status", "conditions", NULL));
+	if (meta_label(node, LABEL_INITIALIZED))
+		json_object_del(json_at(node, "status", NULL), "capacity"); /* its claim has it by now */
+	return true;
+}
+
+/* A providerID is long and is kept four times, so its key is a hash of it, of any case. */
+static char *provider_key(const char *value)
+{
+	CLEANUP(mem_freep) char *lower = mem_strdup(value);
+	for (char *c = lower; *c; c++)
+		*c = (char)tolower((unsigned char)*c);
+	return mem_printf("%s%016" PRIx64, NODE_KEY_PROVIDER, map_hash(str_of(lower)));
 }
 
 char *nodes_index_key(const char *prefix, const char *value)
 {
-	char *key = mem_printf("%s%s", prefix, value);
-	if (strcmp(prefix, NODE_KEY_PROVIDER) == 0)
-		for (char *c = key + strlen(prefix); *c; c++)
-			*c = (char)tolower((unsigned char)*c);
-	return key;
+	return strcmp(prefix, NODE_KEY_PROVIDER) == 0 ? provider_key(value) : mem_printf("%s%s", prefix, value);
 }
 
 static void add_key(void (*add)(void *list, const char *key), void *list, const char *prefix, const char *value)

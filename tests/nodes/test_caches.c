@@ -36,6 +36,22 @@ START_TEST(a_heartbeat_leaves_a_nodes_text_unchanged)
 }
 END_TEST
 
+START_TEST(of_a_node_only_what_is_read_is_kept)
+{
+	setup();
+	CLEANUP(json_decrefp) json_t *node = parse("{\"metadata\":{\"name\":\"n\",\"labels\":{\"agentpool\":\"a\",\"kubernetes.azure.com/agentpool\":\"a\",\"kubernetes.azure.com/role\":\"agent\","
+						   "\"own\":\"x\",\"karpenter.sh/initialized\":\"true\"},\"annotations\":{\"csi.volume.kubernetes.io/nodeid\":\"1\",\"karpenter.sh/a\":\"2\"}},"
+						   "\"status\":{\"capacity\":{\"cpu\":\"1\"},\"allocatable\":{\"cpu\":\"1\"},\"conditions\":[{\"type\":\"KernelDeadlock\"},{\"type\":\"Ready\"},"
+						   "{\"type\":\"MemoryPressure\"},{\"type\":\"kubernetes.azure.com/NodeHealthy\"},{\"type\":\"PreemptionScheduled\"}]}}");
+	ck_assert(NODES_CACHES[NODES_NODES].transform(node));
+	CLEANUP(json_decrefp) json_t *kept = parse("{\"metadata\":{\"name\":\"n\",\"labels\":{\"agentpool\":\"a\",\"kubernetes.azure.com/agentpool\":\"a\",\"own\":\"x\","
+						   "\"karpenter.sh/initialized\":\"true\"},\"annotations\":{\"karpenter.sh/a\":\"2\"}},\"status\":{\"allocatable\":{\"cpu\":\"1\"},"
+						   "\"conditions\":[{\"type\":\"Ready\"},{\"type\":\"kubernetes.azure.com/NodeHealthy\"},{\"type\":\"PreemptionScheduled\"}]}}");
+	ck_assert(json_equal(node, kept));
+	teardown();
+}
+END_TEST
+
 START_TEST(objects_of_others_are_dropped)
 {
 	setup();
@@ -216,7 +232,7 @@ END_TEST
 
 int main(void)
 {
-	CHECK_RUN("caches", 30, a_heartbeat_leaves_a_nodes_text_unchanged, objects_of_others_are_dropped,
+	CHECK_RUN("caches", 30, a_heartbeat_leaves_a_nodes_text_unchanged, of_a_node_only_what_is_read_is_kept, objects_of_others_are_dropped,
 		  a_node_finds_its_claim_by_provider_id_by_owner_and_by_the_clouds_labels, two_claims_with_one_provider_id_are_none,
 		  claims_are_found_by_pool_and_class_and_a_view_has_its_class, a_disruption_deletes_once_and_is_counted,
 		  taints_are_the_same_by_key_and_effect_and_tolerated_by_kubernetes_rules, durations, claims_are_counted_by_state,
