@@ -1,0 +1,29 @@
+/* flight.h: what this process remembers of a claim between two steps besides its memo: tries, waits, the last refusal. A restart loses it
+ * and only asks ARM once more. An entry lives from the first step of a claim to its last. Guarded by its own mutex; one thread holds a
+ * flight at a time. */
+#pragma once
+#include "cloud/cloud.h"
+
+struct flight {
+	bool put_unsure;            /* a PUT was sent and its effect is not in a stored memo: look before the next */
+	bool ending;                /* the claim is being deleted */
+	bool looked;                /* what another process left behind was looked for */
+	bool abort_sent;
+	bool tell;                  /* the last refusal has not been told by an event yet */
+	int64_t look_ms;            /* what was known before this says nothing (clock_now_ms) */
+	int64_t poll_ms;            /* when the operation was asked last */
+	int64_t wait_ms;            /* no request of this claim before this */
+	int attempts;               /* requests without a clear answer, in a row */
+	int failures;               /* refusals in a row */
+	uint64_t refused;           /* hash of the request that ARM called wrong */
+	bool insufficient;          /* of the last refusal */
+	int64_t hold_ms;            /* after the last refusal: no PUT before this; INT64_MAX: never the same request */
+	char reason[CLOUD_REASON_MAX + 1], message[CLOUD_MESSAGE_MAX + 1]; /* of the last refusal, "" none */
+};
+struct flights;
+struct flights *flights_new(void);
+void flights_free(struct flights *f);
+/* The claim's flight, made when it is new; NULL while another thread has it. */
+struct flight *flights_take(struct flights *f, const char *uid);
+/* Gives it back; ended: it is forgotten. */
+void flights_give(struct flights *f, const char *uid, bool ended);

@@ -1,0 +1,169 @@
+/* fulfilment.c: see fulfilment.h: the requests and look-ups that creating and deleting have in common. */
+#include "azure/fulfilment.h"
+
+#include "base/clock.h"
+#include "kube/meta.h"
+#include <string.h>
+#include <strings.h>
+#include <sys/random.h>
+#include <time.h>
+
+int64_t azure_jitter(int64_t low, int64_t high)
+{
+	uint32_t random = 0;
+	(void)!getrandom(&random, sizeof random, GRND_NONBLOCK); /* without entropy there is no spread, which is no harm */
+	return high > low ? low + random % (high - low) : low;
+}
+
+/* --- Nodes ------------------------------------------------------------------------------------------------------- */
+
+/* A Node of an earlier pool of the same name carries that claim's creation time. */
+static bool made_for(const json_t *node, const struct claim_view *claim)
+{
+	char wanted[32] = "";
+	struct tm tm;
+	time_t at = (time_t)claim->created_s;
+	const char *created = meta_label(node, LABEL_CREATION_TIMESTAMP);
+	if (!created || !gmtime_r(&at, &tm))
+		return true;
+	strftime(wanted, sizeof wanted, "%Y-%m-%dT%H-%M-%SZ", &tm);
+	return strcmp(created, wanted) == 0;
+}
+
+json_t *azure_node(struct azure *a, const char *pool, const struct claim_view *claim)
+{
+	if (!a->options.hooks.nodes)
+		return NULL;
+	char key[sizeof NODE_KEY_POOL + POOL_NAME_MAX];
+	snprintf(key, sizeof key, "%s%s", NODE_KEY_POOL, pool);
+	CLEANUP(json_decrefp) json_t *nodes = informer_find(a->options.hooks.nodes, key);
+	json_t *node, *found = NULL;
+	size_t i, n = 0;
+	json_array_foreach(nodes, i, node) {
+		if (meta_deleting(node) || (claim && !made_for(node, claim)))
+			continue;
+		n++;
+		if (json_text_at(node, "", "spec", "providerID", NULL)[0])
+			found = node;
+	}
+	return n == 1 ? json_incref(found) : NULL;
+}
+
+/* --- one pool ---------------------------------------------------------------------------------------------------- */
+
+int azure_read_pool(struct azure *a, const char *pool, json_t **out, int64_t *wait_ms, struct err *err)
+{
+	CLEANUP(mem_freep) char *path = arm_pool_path(a->environment, pool);
+	struct arm_request q = {.method = "GET", .url = path, .class = ARM_GET};
+	CLEANUP(arm_answer_done) struct arm_answer answer = {0};
+	int sent = arm_send(a->arm, &q, &answer, wait_ms, err);
+	if (sent != 0)
+		return sent == 1 ? 2 : -1;
+	struct agent_pool p;
+	if (answer.status == 200 && agent_pool_read(&p, answer.body)) {
+		pools_learn(a->pools, pool, answer.body);
+		*out = json_incref(answer.body);
+		return 0;
+	}
+	struct failure f;
+	taxonomy_classify(&answer.error, false, &f);
+	if (answer.status == 404 && f.row->handling == HANDLE_GONE) {
+		pools_learn(a->pools, pool, NULL);
+		return 1;
+	}
+	return err_set(err, answer.status == 401 || answer.status == 403 ? ERR_DENIED : ERR_PROTOCOL, "agent pool %s: %.200s", pool,
+		       answer.status == 200 ? "the answer is no agent pool" : f.message);
+}
+
+int azure_poll(struct azure *a, const struct memo *m, enum operation_state *state, struct arm_error *failure, int64_t *wait_ms, struct err *err)
+{
+	struct operation o = {0};
+	if (!m->operation)
+		return err_set(err, ERR_NOT_FOUND, "no operation is known");
+	if (operation_of_json(&o, m->operation, a->environment, err) < 0)
+		return -1;
+	struct arm_request q = {.method = "GET", .url = o.url, .api_version = o.url[0] == '/' ? NULL : "", .class = o.style == OPERATION_BODY ? ARM_GET : ARM_OPERATION};
+	CLEANUP(arm_answer_done) struct arm_answer answer = {0};
+	int sent = arm_send(a->arm, &q, &answer, wait_ms, err);
+	if (sent == 0 && operation_feed(&o, &answer, state, failure, err) < 0)
+		sent = -1;
+	operation_done(&o);
+	return sent;
+}
+
+/* --- DELETE ------------------------------------------------------------------------------------------------------ */
+
+/* The pool is known as being deleted until a list says more. */
+static void learn_deleting(struct azure *a, const char *name, const json_t *pool)
+{
+	CLEANUP(json_decrefp) json_t *copy = json_deep_copy(pool);
+	json_t *properties = json_object_get(copy, "properties");
+	if (properties)
+		json_object_set_new(properties, "provisioningState", json_string("Deleting"));
+	pools_learn(a->pools, name, copy);
+}
+
+static int accepted(struct azure *a, const char *name, const char *path, const json_t *pool, const struct arm_answer *answer, json_t **operation)
+{
+	struct operation o = {0};
+	enum operation_state state = OPERATION_RUNNING;
+	struct err ignored = ERR_INIT; /* an answer that names no way to ask: the list tells */
+	if (answer->status == 204) {
+		pools_learn(a->pools, name, NULL);
+		return 1;
+	}
+	if (operation_begin(&o, "DELETE", path, answer, &state, &ignored) == 0 && o.style != OPERATION_NONE)
+		*operation = operation_json(&o);
+	operation_done(&o);
+	learn_deleting(a, name, pool);
+	return 0;
+}
+
+static int refused(const struct arm_answer *answer, int *attempts, int64_t *wait_ms, struct failure *why)
+{
+	taxonomy_classify(&answer->error, false, why);
+	switch (why->row->handling) {
+	case HANDLE_GONE:
+		return answer->status == 404 ? 1 : 3;
+	case HANDLE_IN_PROGRESS:
+	case HANDLE_REREAD:
+		*wait_ms = azure_jitter(IN_PROGRESS_MIN_MS, IN_PROGRESS_MAX_MS);
+		return 2;
+	case HANDLE_THROTTLED:
+	case HANDLE_PASSING:
+		*wait_ms = arm_retry_ms(answer->status, ++*attempts, answer->retry_after_ms);
+		if (*wait_ms < 0)
+			*wait_ms = answer->retry_after_ms > 0 ? answer->retry_after_ms : 60000;
+		return 2;
+	case HANDLE_OFFERING:
+	case HANDLE_CREATE_ERROR:
+	case HANDLE_TERMINAL:
+	case HANDLE_CONFIGURATION:
+	case HANDLE_CLUSTER_GONE:
+		break;
+	}
+	return 3;
+}
+
+int azure_delete_pool(struct azure *a, const json_t *pool, int *attempts, json_t **operation, int64_t *wait_ms, struct failure *why, struct err *err)
+{
+	struct agent_pool p;
+	if (!agent_pool_read(&p, pool))
+		return err_set(err, ERR_INTERNAL, "not an agent pool");
+	CLEANUP(mem_freep) char *path = arm_pool_path(a->environment, p.name);
+	struct arm_request q = {.method = "DELETE", .url = path, .class = ARM_DELETE, .if_match = p.etag[0] ? p.etag : NULL};
+	CLEANUP(arm_answer_done) struct arm_answer answer = {0};
+	int sent = arm_send(a->arm, &q, &answer, wait_ms, err);
+	if (sent == 1)
+		pools_yield(a->pools);
+	if (sent != 0)
+		return sent == 1 ? 2 : -1;
+	if (answer.status < 300) {
+		*attempts = 0;
+		return accepted(a, p.name, path, pool, &answer, operation);
+	}
+	int result = refused(&answer, attempts, wait_ms, why);
+	if (result == 1)
+		pools_learn(a->pools, p.name, NULL);
+	return result;
+}

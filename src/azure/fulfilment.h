@@ -1,0 +1,52 @@
+/* fulfilment.h: what the files of the fulfilment of claims by agent pools share (azure.c, launch*.c, terminate.c, instances.c, explain.c). */
+#pragma once
+#include "azure/azure.h"
+#include "azure/flight.h"
+#include "azure/memo.h"
+#include "azure/operation.h"
+#include "azure/pools.h"
+#include "azure/quota.h"
+#include "azure/taxonomy.h"
+#include "cloud/offerings.h"
+#include "http/metrics.h"
+
+struct azure { /* immutable after azure_new, apart from what it points at, which guards itself */
+	struct cloud cloud;
+	struct azure_options options;
+	const struct azure_environment *environment;
+	struct token_cache *tokens;  /* NULL with options.offline, as the next three */
+	struct throttle *throttle;
+	struct arm *arm;
+	struct pools *pools;
+	struct offerings *offerings;
+	struct flights *flights;
+	struct quota *quota;
+	struct metrics *metrics;
+	char incarnation[17];        /* of this process, in memos */
+	int64_t started_ms, started_s;
+};
+
+/* The operations of the table (azure.c), one file each or two. */
+int azure_launch(struct cloud *c, const struct claim_view *claim, struct launch_result *out, struct err *err);
+int azure_terminate(struct cloud *c, const struct claim_view *claim, struct terminate_result *out, struct err *err);
+int azure_explain(struct cloud *c, const struct claim_view *claim, struct buf *out, struct err *err);
+int azure_get(struct cloud *c, const char *provider_id, void (*fn)(void *context, const struct instance *i), void *context, struct err *err);
+int azure_list(struct cloud *c, int64_t max_age_ms, void (*fn)(void *context, const struct instance *i), void *context, struct err *err);
+int azure_reap(struct cloud *c, const struct instance *i, struct err *err);
+
+/* --- shared steps ------------------------------------------------------------------------------------------------ */
+
+enum { IN_PROGRESS_MIN_MS = 5000, IN_PROGRESS_MAX_MS = 15000, SAFETY_MS = 30000 /* a wait for an event ends by itself after this */ };
+
+int64_t azure_jitter(int64_t low, int64_t high); /* in [low, high) */
+/* The single Node of the pool that has a providerID and was made for the claim; new reference or NULL. */
+json_t *azure_node(struct azure *a, const char *pool, const struct claim_view *claim);
+/* GET of one pool. 0: *out a new reference, also learnt by pools; 1: it does not exist (learnt too); 2: the gate is closed for *wait_ms;
+ * -1: cannot be told. */
+WARN_UNUSED int azure_read_pool(struct azure *a, const char *pool, json_t **out, int64_t *wait_ms, struct err *err);
+/* One question about the memo's operation. 0: *state; failure (zeroed) is set when it failed or was canceled. 1: the gate is closed for
+ * *wait_ms. -1: there is no operation, or it is no longer known, or no answer. */
+WARN_UNUSED int azure_poll(struct azure *a, const struct memo *m, enum operation_state *state, struct arm_error *failure, int64_t *wait_ms, struct err *err);
+/* Sends a DELETE of the pool as it is known. 0: accepted, *operation (a new reference or NULL) is what to ask; 1: it is gone already; 2: not
+ * now, try again in *wait_ms; 3: refused, `why` says so; -1: no answer, its effect is unknown. */
+WARN_UNUSED int azure_delete_pool(struct azure *a, const json_t *pool, int *attempts, json_t **operation, int64_t *wait_ms, struct failure *why, struct err *err);

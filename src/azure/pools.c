@@ -1,0 +1,456 @@
+/* pools.c: see pools.h. What is known of a pool carries the time it was true at: the start of the LIST that showed it, or the moment of an
+ * own request's answer. A LIST that began before that moment says nothing about the pool, so that a pool just created never seems
+ * gone. */
+#include "azure/pools.h"
+
+#include "azure/pools_listing.h"
+#include "base/clock.h"
+#include "base/map.h"
+#include <pthread.h>
+#include <string.h>
+
+#define FIRST_MS 1000      /* between the first lists after something is expected */
+#define SECOND_MS 2000
+#define STEADY_MS 5000
+#define PATIENT_MS 10000   /* after PATIENT_AFTER_MS without a change */
+#define PATIENT_AFTER_MS 120000
+#define YIELD_MS 10000     /* how long pools_yield lasts */
+#define FAILED_MS 2000     /* after a failed list, doubled each time */
+#define FAILED_MAX_MS 30000
+#define LIST_WAIT_MS 30000
+#define STACK_BYTES ((size_t)512 << 10)
+
+struct entry {
+	char claim[254];        /* who waits, "" nobody */
+	json_t *pool;           /* NULL: not there */
+	int64_t known_ms;       /* 0: never known */
+	bool expected, asked;
+};
+struct pools {
+	struct arm *arm;
+	const struct azure_environment *environment;
+	struct cloud_hooks hooks;
+	const atomic_bool *cancel;
+	pthread_t thread;
+	bool started;
+	pthread_mutex_t mu;     /* guards all below */
+	pthread_cond_t wake;    /* for the thread */
+	pthread_cond_t listed;  /* for pools_list */
+	bool stop, asked;       /* asked: a list is wanted now, whatever is expected */
+	struct map entries;     /* pool -> struct entry */
+	size_t expected;        /* entries that are */
+	int64_t list_ms;        /* start of the last good list; 0: none */
+	int64_t ended_ms;       /* end of the last attempt */
+	int64_t changed_ms;     /* when something was last expected or seen to change */
+	int64_t yield_ms;       /* until then */
+	int64_t failed_ms;      /* start of the last attempt when it failed, else 0 */
+	int rounds, failures;   /* lists since changed_ms; failed ones in a row */
+	struct err last;        /* why the last one failed */
+};
+
+static void entry_free(void *value)
+{
+	struct entry *e = value;
+	json_decref(e->pool);
+	free(e);
+}
+
+static struct entry *entry_at(struct pools *p, const char *pool)
+{
+	struct entry *e = map_get(&p->entries, str_of(pool));
+	if (!e)
+		map_put(&p->entries, str_of(pool), e = mem_alloc(sizeof *e));
+	return e;
+}
+
+/* An entry that nobody waits for and that has no pool is forgotten. */
+static void tidy(struct pools *p, const char *pool)
+{
+	struct entry *e = map_get(&p->entries, str_of(pool));
+	if (e && !e->pool && !e->expected && !e->asked)
+		map_remove(&p->entries, str_of(pool));
+}
+
+/* --- when ------------------------------------------------------------------------------------------------------- */
+
+static int64_t spacing(const struct pools *p, int64_t now)
+{
+	if (p->failures > 0) {
+		int64_t ms = FAILED_MS << (p->failures < 5 ? p->failures - 1 : 4);
+		return ms < FAILED_MAX_MS ? ms : FAILED_MAX_MS;
+	}
+	if (now < p->yield_ms)
+		return STEADY_MS;
+	if (p->asked || p->rounds == 0)
+		return FIRST_MS;
+	if (p->rounds == 1)
+		return SECOND_MS;
+	return now - p->changed_ms < PATIENT_AFTER_MS ? STEADY_MS : PATIENT_MS;
+}
+
+/* When the next list is due; -1: not at all. */
+static int64_t due(const struct pools *p, int64_t now)
+{
+	if (!p->asked && p->expected == 0)
+		return -1;
+	if (p->ended_ms == 0 && p->asked)
+		return now;
+	bool from_change = !p->asked && p->rounds == 0 && p->changed_ms > p->ended_ms;
+	return (from_change ? p->changed_ms : p->ended_ms) + spacing(p, now);
+}
+
+static void wait_until(struct pools *p, pthread_cond_t *c, int64_t ms)
+{
+	if (ms < 0) {
+		pthread_cond_wait(c, &p->mu);
+		return;
+	}
+	struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+	pthread_cond_timedwait(c, &p->mu, &t);
+}
+
+static bool stopping(const struct pools *p) { return p->stop || (p->cancel && atomic_load(p->cancel)); }
+
+/* --- what changed ------------------------------------------------------------------------------------------------ */
+
+struct told { char **claims; size_t n, cap; };
+
+static void tell(struct told *t, const char *claim)
+{
+	if (t->n == t->cap)
+		t->claims = mem_realloc(t->claims, (t->cap = t->cap ? t->cap * 2 : 16) * sizeof *t->claims);
+	t->claims[t->n++] = mem_strdup(claim);
+}
+
+static bool differs(const json_t *a, const json_t *b)
+{
+	struct agent_pool x, y;
+	if (!agent_pool_read(&x, a) || !agent_pool_read(&y, b))
+		return a != b;
+	return strcmp(x.state, y.state) != 0 || x.instance != y.instance || strcmp(x.claim_uid, y.claim_uid) != 0;
+}
+
+/* A list that began at started_ms shows `pool` (NULL: not) for the entry. */
+static void show(struct pools *p, struct entry *e, json_t *pool, int64_t started_ms, struct told *t)
+{
+	bool newer = e->known_ms <= started_ms, asked = e->asked;
+	bool changed = newer && differs(e->pool, pool);
+	if (newer) {
+		json_incref(pool);
+		json_decref(e->pool);
+		e->pool = pool;
+		e->known_ms = started_ms;
+	}
+	e->asked = false;
+	if (changed)
+		p->changed_ms = clock_now_ms(), p->rounds = 0;
+	if (e->claim[0] && (asked || (changed && e->expected)))
+		tell(t, e->claim);
+}
+
+static void show_all(struct pools *p, const struct map *listed, int64_t started_ms, struct told *t)
+{
+	struct map_entry at;
+	for (size_t i = 0; map_next(listed, &i, &at);)
+		entry_at(p, at.key.data);
+	for (size_t i = 0; map_next(&p->entries, &i, &at);)
+		show(p, at.value, map_get(listed, at.key), started_ms, t);
+	for (size_t i = 0; map_next(&p->entries, &i, &at);) {
+		const struct entry *e = at.value;
+		if (!e->pool && !e->expected && !e->asked)
+			map_remove(&p->entries, at.key);
+	}
+}
+
+/* Those that asked learn from pools_look that it failed. */
+static void fail_all(struct pools *p, struct told *t)
+{
+	struct map_entry at;
+	for (size_t i = 0; map_next(&p->entries, &i, &at);) {
+		struct entry *e = at.value;
+		if (e->asked && e->claim[0])
+			tell(t, e->claim);
+		e->asked = false;
+	}
+}
+
+static void finish(struct pools *p, int result, const struct map *listed, int64_t started_ms, struct told *t)
+{
+	p->ended_ms = clock_now_ms();
+	p->rounds++;
+	if (result == 0) {
+		p->list_ms = started_ms;
+		p->failures = 0;
+		p->failed_ms = 0;
+		show_all(p, listed, started_ms, t);
+	} else {
+		p->failures++;
+		p->failed_ms = started_ms;
+		fail_all(p, t);
+	}
+	pthread_cond_broadcast(&p->listed);
+}
+
+/* --- the thread -------------------------------------------------------------------------------------------------- */
+
+/* mu is held on entry and on return, not meanwhile. */
+static void list_once(struct pools *p)
+{
+	struct map listed = {.free_value = pools_listing_drop};
+	struct told told = {0};
+	struct err err = ERR_INIT;
+	int64_t started_ms = clock_now_ms(), wait_ms = 0;
+	p->asked = false;
+	pthread_mutex_unlock(&p->mu);
+	int result = pools_listing(p->arm, p->environment, &listed, &wait_ms, &err);
+	pthread_mutex_lock(&p->mu);
+	if (result == 1) { /* the gate is closed */
+		p->asked = true;
+		wait_until(p, &p->wake, clock_now_ms() + wait_ms);
+	} else {
+		p->last = err;
+		finish(p, result, &listed, started_ms, &told);
+	}
+	pthread_mutex_unlock(&p->mu);
+	for (size_t i = 0; i < told.n; i++) {
+		p->hooks.changed(p->hooks.context, told.claims[i]);
+		free(told.claims[i]);
+	}
+	free(told.claims);
+	map_done(&listed);
+	pthread_mutex_lock(&p->mu);
+}
+
+static void *run(void *context)
+{
+	struct pools *p = context;
+	pthread_mutex_lock(&p->mu);
+	while (!stopping(p)) {
+		int64_t now = clock_now_ms(), at = due(p, now);
+		if (at >= 0 && at <= now)
+			list_once(p);
+		else
+			wait_until(p, &p->wake, at);
+	}
+	pthread_mutex_unlock(&p->mu);
+	return NULL;
+}
+
+/* The thread is started by the first need. */
+static void need(struct pools *p)
+{
+	if (!p->started && !p->stop) {
+		pthread_attr_t attributes;
+		pthread_attr_init(&attributes);
+		pthread_attr_setstacksize(&attributes, STACK_BYTES);
+		p->started = pthread_create(&p->thread, &attributes, run, p) == 0;
+		pthread_attr_destroy(&attributes);
+	}
+	pthread_cond_signal(&p->wake);
+}
+
+struct pools *pools_new(struct arm *arm, const struct azure_environment *e, const struct cloud_hooks *hooks, const atomic_bool *cancel)
+{
+	struct pools *p = mem_alloc(sizeof *p);
+	p->arm = arm;
+	p->environment = e;
+	p->hooks = *hooks;
+	p->cancel = cancel;
+	p->entries.free_value = entry_free;
+	pthread_mutex_init(&p->mu, NULL);
+	pthread_condattr_t attributes;
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(&p->wake, &attributes);
+	pthread_cond_init(&p->listed, &attributes);
+	pthread_condattr_destroy(&attributes);
+	return p;
+}
+
+void pools_free(struct pools *p)
+{
+	if (!p)
+		return;
+	pthread_mutex_lock(&p->mu);
+	p->stop = true;
+	pthread_cond_broadcast(&p->wake);
+	pthread_cond_broadcast(&p->listed);
+	pthread_mutex_unlock(&p->mu);
+	if (p->started)
+		pthread_join(p->thread, NULL);
+	map_done(&p->entries);
+	pthread_cond_destroy(&p->wake);
+	pthread_cond_destroy(&p->listed);
+	pthread_mutex_destroy(&p->mu);
+	free(p);
+}
+
+/* --- for claims -------------------------------------------------------------------------------------------------- */
+
+static void name_claim(struct entry *e, const char *claim) { snprintf(e->claim, sizeof e->claim, "%s", claim); }
+
+void pools_expect(struct pools *p, const char *pool, const char *claim)
+{
+	pthread_mutex_lock(&p->mu);
+	struct entry *e = entry_at(p, pool);
+	name_claim(e, claim);
+	if (!e->expected) {
+		e->expected = true;
+		p->expected++;
+		p->changed_ms = clock_now_ms();
+		p->rounds = 0;
+		need(p);
+	}
+	pthread_mutex_unlock(&p->mu);
+}
+
+void pools_settled(struct pools *p, const char *pool)
+{
+	pthread_mutex_lock(&p->mu);
+	struct entry *e = map_get(&p->entries, str_of(pool));
+	if (e) {
+		p->expected -= e->expected;
+		e->expected = e->asked = false;
+		e->claim[0] = 0;
+		tidy(p, pool);
+	}
+	pthread_mutex_unlock(&p->mu);
+}
+
+static void ask(struct pools *p)
+{
+	p->asked = true;
+	need(p);
+}
+
+int pools_look(struct pools *p, const char *pool, const char *claim, int64_t not_before_ms, json_t **out, struct err *err)
+{
+	pthread_mutex_lock(&p->mu);
+	struct entry *e = map_get(&p->entries, str_of(pool));
+	int result = 2;
+	if (e && e->known_ms > 0 && e->known_ms >= not_before_ms)
+		result = e->pool ? 0 : 1;
+	else if (p->list_ms > 0 && p->list_ms >= not_before_ms)
+		result = 1;
+	else if (p->failed_ms > 0 && p->failed_ms >= not_before_ms)
+		result = -1;
+	if (result == 0)
+		*out = json_incref(e->pool);
+	if (result == -1 || result == 2) {
+		e = entry_at(p, pool);
+		name_claim(e, claim);
+		e->asked = true;
+		ask(p);
+	}
+	if (result == -1 && err)
+		*err = p->last;
+	pthread_mutex_unlock(&p->mu);
+	return result;
+}
+
+json_t *pools_known(struct pools *p, const char *pool)
+{
+	pthread_mutex_lock(&p->mu);
+	const struct entry *e = map_get(&p->entries, str_of(pool));
+	json_t *known = e ? json_incref(e->pool) : NULL;
+	pthread_mutex_unlock(&p->mu);
+	return known;
+}
+
+void pools_learn(struct pools *p, const char *pool, const json_t *body)
+{
+	pthread_mutex_lock(&p->mu);
+	struct entry *e = entry_at(p, pool);
+	json_t *copy = body ? json_deep_copy(body) : NULL;
+	json_decref(e->pool);
+	e->pool = copy;
+	e->known_ms = clock_now_ms() + 1; /* a list that begins in this millisecond may have been answered before */
+	tidy(p, pool);
+	pthread_mutex_unlock(&p->mu);
+}
+
+void pools_yield(struct pools *p)
+{
+	pthread_mutex_lock(&p->mu);
+	p->yield_ms = clock_now_ms() + YIELD_MS;
+	pthread_mutex_unlock(&p->mu);
+}
+
+/* --- for everyone ------------------------------------------------------------------------------------------------ */
+
+/* The pools now, as new references; the caller frees. */
+static json_t **snapshot(struct pools *p, size_t *n)
+{
+	json_t **all = mem_array(p->entries.count + 1, sizeof *all);
+	struct map_entry at;
+	*n = 0;
+	for (size_t i = 0; map_next(&p->entries, &i, &at);) {
+		const struct entry *e = at.value;
+		if (e->pool)
+			all[(*n)++] = json_incref(e->pool);
+	}
+	return all;
+}
+
+/* Waits for a list that began at not_before_ms or later. mu is held. */
+static int fresh(struct pools *p, int64_t not_before_ms, struct err *err)
+{
+	int64_t asked_ms = clock_now_ms(), deadline = asked_ms + LIST_WAIT_MS;
+	while (p->list_ms == 0 || p->list_ms < not_before_ms) {
+		if (p->failed_ms >= asked_ms) {
+			*err = p->last;
+			return -1;
+		}
+		if (stopping(p) || clock_now_ms() >= deadline)
+			return err_set(err, stopping(p) ? ERR_CANCELLED : ERR_TIMEOUT, "the agent pools were not listed: %s",
+				       p->last.kind ? p->last.message : "the request budget is used up");
+		ask(p);
+		wait_until(p, &p->listed, deadline);
+	}
+	return 0;
+}
+
+int pools_list(struct pools *p, int64_t max_age_ms, void (*fn)(void *context, const json_t *pool), void *context, struct err *err)
+{
+	struct err why = ERR_INIT;
+	pthread_mutex_lock(&p->mu);
+	if (fresh(p, clock_now_ms() - max_age_ms, &why) < 0) {
+		pthread_mutex_unlock(&p->mu);
+		if (err)
+			*err = why;
+		return -1;
+	}
+	size_t n;
+	json_t **all = snapshot(p, &n);
+	pthread_mutex_unlock(&p->mu);
+	for (size_t i = 0; i < n; i++) {
+		fn(context, all[i]);
+		json_decref(all[i]);
+	}
+	free(all);
+	return 0;
+}
+
+int pools_ready(struct pools *p, struct err *err)
+{
+	int result = 0;
+	pthread_mutex_lock(&p->mu);
+	if (p->list_ms == 0 || p->failed_ms) {
+		result = 1;
+		if (err)
+			*err = p->last;
+		if (err && !p->last.kind)
+			(void)err_set(err, ERR_BUSY, "the agent pools of %.63s were not listed yet", p->environment->cluster);
+		ask(p);
+	}
+	pthread_mutex_unlock(&p->mu);
+	return result;
+}
+
+int64_t pools_age_ms(struct pools *p)
+{
+	pthread_mutex_lock(&p->mu);
+	int64_t age = p->list_ms ? clock_now_ms() - p->list_ms : -1;
+	pthread_mutex_unlock(&p->mu);
+	return age;
+}

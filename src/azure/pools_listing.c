@@ -1,0 +1,65 @@
+/* pools_listing.c: see pools_listing.h. nextLink is followed as it is; arm.c sees to it that it is ARM's. */
+#include "azure/pools_listing.h"
+
+#include "azure/agent_pool.h"
+#include "base/limits.h"
+#include "kube/meta.h"
+#include <string.h>
+
+void pools_listing_drop(void *pool) { json_decref(pool); }
+
+static int refused(const struct arm_answer *a, struct err *err)
+{
+	char text[200];
+	arm_error_text(&a->error, text, sizeof text);
+	bool denied = a->status == 401 || a->status == 403;
+	return err_set(err, denied ? ERR_DENIED : a->status == 429 ? ERR_BUSY : ERR_PROTOCOL, "listing the agent pools: %s", text);
+}
+
+/* *next: the following page's address, NULL when this is the last. */
+static int read_page(const struct arm_answer *a, struct map *out, char **next, struct err *err)
+{
+	const json_t *pools = json_object_get(a->body, "value"), *pool;
+	size_t i;
+	if (a->status != 200)
+		return refused(a, err);
+	if (!json_is_array(pools))
+		return err_set(err, ERR_PROTOCOL, "listing the agent pools: the answer has no array 'value'");
+	json_array_foreach(pools, i, pool) {
+		struct agent_pool p;
+		if (agent_pool_read(&p, pool))
+			map_put(out, str_of(p.name), json_incref((json_t *)(uintptr_t)pool));
+	}
+	const char *link = json_text_at(a->body, "", "nextLink", NULL);
+	*next = link[0] ? mem_strdup(link) : NULL;
+	return 0;
+}
+
+/* Replaces *url by the next page's address. */
+static int one_page(struct arm *arm, char **url, struct map *out, int64_t *wait_ms, struct err *err)
+{
+	struct arm_request q = {.method = "GET", .url = *url, .class = ARM_LIST};
+	struct arm_answer a = {0};
+	int sent = arm_send(arm, &q, &a, wait_ms, err);
+	if (sent == 0) {
+		char *next = NULL;
+		sent = read_page(&a, out, &next, err);
+		free(*url);
+		*url = next;
+	}
+	arm_answer_done(&a);
+	return sent;
+}
+
+int pools_listing(struct arm *arm, const struct azure_environment *e, struct map *out, int64_t *wait_ms, struct err *err)
+{
+	CLEANUP(mem_freep) char *url = arm_pool_path(e, NULL);
+	for (int page = 0; url; page++) {
+		if (page == LIMIT_POOL_PAGES)
+			return err_set(err, ERR_LIMIT, "listing the agent pools: more than %d pages", LIMIT_POOL_PAGES);
+		int done = one_page(arm, &url, out, wait_ms, err);
+		if (done != 0)
+			return done;
+	}
+	return 0;
+}
