@@ -22,6 +22,9 @@ struct round {
 	VEC(struct orphan) orphans;
 };
 
+/* The name of the claim that would own it. */
+static const char *owner_of(const struct orphan *o) { return o->claim[0] ? o->claim : o->name; }
+
 static void orphan_done(struct orphan *o)
 {
 	free(o->name), free(o->claim), free(o->claim_uid), free(o->provider_id), free(o->image_id);
@@ -38,14 +41,13 @@ static bool is_young(const struct round *r, const struct instance *i)
 static void on_instance(void *context, const struct instance *i)
 {
 	struct round *r = context;
-	const char *claim = i->claim[0] ? i->claim : i->name;
 	const struct dialect *d = NULL;
 	if (i->state == INSTANCE_DELETING || is_young(r, i))
 		return;
-	CLEANUP(json_decrefp) json_t *owner = nodes_claim(r->n, claim, &d);
+	CLEANUP(json_decrefp) json_t *owner = nodes_claim(r->n, i->claim[0] ? i->claim : i->name, &d);
 	if (owner)
 		return;
-	vec_push(&r->orphans, (struct orphan){mem_strdup(i->name), mem_strdup(claim), mem_strdup(i->claim_uid), mem_strdup(i->provider_id), mem_strdup(i->image_id),
+	vec_push(&r->orphans, (struct orphan){mem_strdup(i->name), mem_strdup(i->claim), mem_strdup(i->claim_uid), mem_strdup(i->provider_id), mem_strdup(i->image_id),
 					      i->state, i->created_s, json_deep_copy(i->labels)});
 }
 
@@ -83,7 +85,7 @@ static int delete_nodes(const struct round *r, const char *provider_id, struct e
 /* Told on the claim that is no more, as there is nothing else in the cluster that people would look at. */
 static void tell(const struct round *r, const struct orphan *o, const char *what)
 {
-	CLEANUP(json_decrefp) json_t *claim = meta_new(&KUBE_NODE_CLAIMS, NULL, o->claim);
+	CLEANUP(json_decrefp) json_t *claim = meta_new(&KUBE_NODE_CLAIMS, NULL, owner_of(o));
 	json_object_set_new(json_object_get(claim, "metadata"), "uid", json_string(o->claim_uid));
 	log_info(CONTROLLER ": instance %s has no claim: %s", o->name, what);
 	event_emit(r->n->op.events, claim, "Warning", "InstanceWithoutClaim", "Instance %s has no claim: %s", o->name, what);
@@ -91,7 +93,7 @@ static void tell(const struct round *r, const struct orphan *o, const char *what
 
 static int collect(const struct round *r, const struct orphan *o, struct err *err)
 {
-	int ownerless = is_ownerless(r, o->claim, err);
+	int ownerless = is_ownerless(r, owner_of(o), err);
 	if (ownerless <= 0)
 		return ownerless;
 	if (r->n->options.gc_dry_run) {

@@ -230,7 +230,7 @@ static int terminate(struct pass *p, struct err *err)
 {
 	if (delete_claim(p, err) < 0)
 		return -1;
-	if (is_vanished(p))
+	if (!is_ending(p) && is_vanished(p)) /* while it ends, the cloud says so to instance_end */
 		return let_go(p, err);
 	int rc = prepare(p, err);
 	if (rc == 0)
