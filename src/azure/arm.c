@@ -19,6 +19,9 @@
 #define REGISTER_SPACING_MS 300000  /* between attempts for one namespace */
 #define REGISTER_PERIOD_MS 3600000
 #define REGISTER_ATTEMPTS 3         /* in one period */
+#define RETRY_FIRST_MS 5000
+#define RETRY_MAX_MS 60000
+#define RETRY_ASKED_MAX_MS 600000
 #define CONNECT_MS 30000
 #define STALL_S 60
 #define NAMESPACE_MAX 64
@@ -242,20 +245,18 @@ static int64_t retry_after_of(const struct http_response *r)
 	return ms >= 0 ? ms : retry_after_ms(http_response_header(r, "retry-after"), clock_wall_s());
 }
 
-/* The kind of budget a method draws on, as it ends the headers' names. */
-static const char *budget_of(const char *method)
-{
-	return strcmp(method, "GET") == 0 ? "reads" : strcmp(method, "DELETE") == 0 ? "deletes" : "writes";
-}
+/* The kind of budget a class draws on, as it ends the headers' names. */
+static const char *const BUDGETS[ARM_CLASSES] = {
+	[ARM_LIST] = "-reads", [ARM_GET] = "-reads", [ARM_DELETE] = "-deletes", [ARM_PUT] = "-writes", [ARM_OPERATION] = "-reads", [ARM_OTHER] = "-reads",
+};
 
 /* The least of x-ms-ratelimit-remaining-{subscription,subscription-global,tenant,…}-reads and so on. */
-static int64_t remaining_of(const struct http_response *r, const char *method)
+static int64_t remaining_of(const struct http_response *r, enum arm_class class)
 {
-	const char *budget = budget_of(method);
 	int64_t least = -1, value;
 	struct map_entry header;
 	for (size_t i = 0; map_next(&r->headers, &i, &header);)
-		if (str_starts(header.key, STR("x-ms-ratelimit-remaining-")) && str_ends(header.key, str_of(budget)) &&
+		if (str_starts(header.key, STR("x-ms-ratelimit-remaining-")) && str_ends(header.key, str_of(BUDGETS[class])) &&
 		    str_to_i64(str_trim(str_of(header.value)), &value) && value >= 0 && (least < 0 || value < least))
 			least = value;
 	return least;
@@ -416,7 +417,7 @@ static void feed_throttle(const struct exchange *x, const struct arm_answer *a)
 	const struct arm_request *r = x->request;
 	bool everything = a->status == 429 && strncasecmp(a->error.code, "SubscriptionRequestsThrottled", 29) == 0;
 	throttle_answered(x->arm->options.throttle, everything ? ARM_CLASSES : r->class, r->pool ? r->pool : "", a->status, a->retry_after_ms,
-			  remaining_of(&x->response, r->method));
+			  remaining_of(&x->response, r->class));
 }
 
 static int send_with_token(struct exchange *x, char **authorization, struct arm_answer *out, struct err *err)
@@ -464,12 +465,13 @@ int64_t arm_retry_ms(int status, int attempt, int64_t asked_ms)
 	bool worth = false;
 	for (size_t i = 0; i < sizeof STATUSES / sizeof STATUSES[0]; i++)
 		worth = worth || STATUSES[i] == status;
-	if (!worth || asked_ms > 600000)
+	if (!worth || asked_ms > RETRY_ASKED_MAX_MS)
 		return -1;
+	if (asked_ms > 0)
+		return asked_ms;
 	uint32_t random = 0;
 	(void)!getrandom(&random, sizeof random, GRND_NONBLOCK);
 	int doublings = attempt < 1 ? 1 : attempt > 5 ? 5 : attempt;
-	double ms = (double)((1 << doublings) - 1) * 5000 * (0.8 + 0.5 * ((double)random / 4294967296.0));
-	int64_t delay = ms > 60000 ? 60000 : (int64_t)ms;
-	return delay > asked_ms ? delay : asked_ms;
+	double ms = (double)((1 << doublings) - 1) * RETRY_FIRST_MS * (0.8 + 0.5 * ((double)random / 4294967296.0));
+	return ms > RETRY_MAX_MS ? RETRY_MAX_MS : (int64_t)ms;
 }

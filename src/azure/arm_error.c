@@ -272,7 +272,7 @@ static void take_tree(struct arm_error *e, struct building *b, const char *heade
 		CLEANUP(mem_freep) char *said = e->status ? mem_printf("HTTP %d", e->status) : mem_strdup("the operation failed without saying why");
 		json_object_set_new(e->tree, "message", json_string(said));
 	}
-	prefer_header(e, b, str_trim(str_of(header_code)));
+	prefer_header(e, b, str_trim(str_of(header_code ? header_code : "")));
 	copy_line(e->code, sizeof e->code, node_text(e->tree, "code"));
 	copy_line(e->message, sizeof e->message, node_text(e->tree, "message"));
 }

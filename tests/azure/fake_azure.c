@@ -59,9 +59,9 @@ static bool choose(str method, str path, struct fake_reply *out)
 
 static void put_header(struct http_exchange *x, const char *name, const char *value)
 {
-	char text[1024];
+	char text[8192];
 	const char *hole = strstr(value, "%PORT%");
-	snprintf(text, sizeof text, "%.*s", hole ? (int)(hole - value) : 1000, value);
+	snprintf(text, sizeof text, "%.*s", hole ? (int)(hole - value) : (int)sizeof text - 1, value);
 	size_t n = strlen(text);
 	if (hole)
 		snprintf(text + n, sizeof text - n, "%d%s", http_server_port(server), hole + 6);

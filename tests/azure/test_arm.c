@@ -317,6 +317,23 @@ START_TEST(poll_urls_of_other_hosts_are_dropped)
 }
 END_TEST
 
+START_TEST(poll_urls_have_a_longest)
+{
+	static char path[LIMIT_ARM_URL_BYTES + 2];
+	setup();
+	for (int past = 0; past < 2; past++) {
+		size_t n = LIMIT_ARM_URL_BYTES - strlen(e.arm) + (size_t)past;
+		memset(path, 'a', n);
+		path[0] = '/';
+		path[n] = 0;
+		reply((struct fake_reply){.status = 202, .times = 1, .headers = {"Location", path}});
+		request_ok((struct arm_request){.url = "/subscriptions/a", .class = ARM_OTHER}, 202);
+		ck_assert_int_eq(got.location != NULL, !past);
+	}
+	teardown();
+}
+END_TEST
+
 static const struct { const char *arm, *url; bool sent; } HOSTS[] = {
 	{"https://management.azure.com", "https://evil.example/x", false},
 	{"https://management.azure.com", "http://management.azure.com/x", false},
@@ -608,7 +625,8 @@ START_TEST(retry_after_is_respected_up_to_ten_minutes)
 {
 	ck_assert_int_eq(arm_retry_ms(429, 1, 30000), 30000);
 	ck_assert_int_eq(arm_retry_ms(429, 4, 90000), 90000);
-	ck_assert_int_ge(arm_retry_ms(429, 3, 1000), 28000);
+	ck_assert_int_eq(arm_retry_ms(503, 3, 1000), 1000);
+	ck_assert_int_ge(arm_retry_ms(503, 3, 0), 28000);
 	ck_assert_int_eq(arm_retry_ms(429, 1, 600000), 600000);
 	ck_assert_int_eq(arm_retry_ms(429, 1, 600001), -1);
 }
@@ -651,7 +669,7 @@ int main(void)
 {
 	CHECK_RUN("arm", 30, a_read_carries_the_headers_of_arm, each_request_has_its_own_uuid, a_write_carries_body_and_conditions, an_etag_cannot_add_headers,
 		  api_versions_go_where_they_are_wanted, path_elements_are_escaped, ids_are_compared_without_case, retry_after_comes_in_three_headers,
-		  errors_are_read_with_their_header, bodies_that_are_not_json_are_no_bodies, an_answer_has_a_ceiling, poll_urls_of_other_hosts_are_dropped,
+		  errors_are_read_with_their_header, bodies_that_are_not_json_are_no_bodies, an_answer_has_a_ceiling, poll_urls_of_other_hosts_are_dropped, poll_urls_have_a_longest,
 		  the_token_goes_to_arms_hosts_only, redirects_are_not_followed, a_claims_challenge_gets_a_new_token_once, a_plain_401_gets_a_new_token_once,
 		  without_a_new_token_the_401_is_the_answer, without_a_token_nothing_is_sent, challenges_in_all_their_forms, a_missing_provider_is_registered_once,
 		  other_conflicts_register_nothing, a_closed_gate_sends_nothing, a_throttled_subscription_closes_everything, remaining_requests_are_fed_to_the_gate,

@@ -5,6 +5,7 @@
 #include "azure/token_source.h"
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/limits.h"
 #include "base/mem.h"
 #include "check_main.h"
 #include <openssl/evp.h>
@@ -146,6 +147,28 @@ START_TEST(a_missing_file_is_waited_for)
 	expect_refusal(ERR_NOT_FOUND, "azure.workload.identity/use"); /* not asked again so soon */
 	now += 30000;
 	expect_token("Bearer late");
+	teardown();
+}
+END_TEST
+
+START_TEST(an_assertion_has_a_longest)
+{
+	setup();
+	char *text = mem_alloc(LIMIT_ARM_CREDENTIAL_BYTES + 2);
+	memset(text, 'a', LIMIT_ARM_CREDENTIAL_BYTES + 1);
+	write_file("assertion", text);
+	start();
+	reply(200, GRANT("one"), 0);
+	expect_refusal(ERR_LIMIT, "AZURE_FEDERATED_TOKEN_FILE");
+	text[LIMIT_ARM_CREDENTIAL_BYTES] = 0;
+	write_file("assertion", text);
+	now += 30000;
+	expect_token("Bearer one");
+	ck_assert_int_gt((int)fake_azure_last()->body.len, (int)LIMIT_ARM_CREDENTIAL_BYTES);
+	write_file("assertion", " \n");
+	now += 3600000;
+	expect_refusal(ERR_BUSY, "is empty");
+	free(text);
 	teardown();
 }
 END_TEST
@@ -875,7 +898,7 @@ END_TEST
 
 int main(void)
 {
-	CHECK_RUN("token", 30, workload_identity_presents_the_file, the_assertion_is_read_anew_for_each_token, a_missing_file_is_waited_for,
+	CHECK_RUN("token", 30, workload_identity_presents_the_file, the_assertion_is_read_anew_for_each_token, a_missing_file_is_waited_for, an_assertion_has_a_longest,
 		  a_client_secret_is_sent_and_never_shown, a_certificate_signs_an_assertion, certificates_may_have_a_password,
 		  certificates_that_cannot_work_are_refused, the_metadata_service_prints_numbers_as_strings, no_proxy_is_asked_for_metadata,
 		  the_metadata_service_may_be_busy, an_identity_that_is_not_assigned_is_said, app_service_wants_its_header,
