@@ -252,8 +252,7 @@ static str node_text(const json_t *node, const char *key) { return text_of(json_
 static void prefer_header(struct arm_error *e, struct building *b, str header)
 {
 	str code = node_text(e->tree, "code");
-	bool differs = code.len != header.len || strncasecmp(code.data, header.data, code.len) != 0;
-	if (!header.len || !differs)
+	if (!header.len || (code.len == header.len && strncasecmp(code.data, header.data, code.len) == 0))
 		return;
 	json_t *child = code.len ? node_new(b, code, node_text(e->tree, "message")) : NULL;
 	if (child) {
