@@ -376,16 +376,17 @@ def check_objects_of_before_the_rules_can_go(cluster):
     return bad
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def run(namespace, always, doc):
+    """The check_* functions of a module, on one API server; `always` runs whatever --only says."""
+    parser = argparse.ArgumentParser(description=doc.splitlines()[0])
     parser.add_argument("--only", default="", help="run the checks whose name begins so (the installation always)")
     options = parser.parse_args()
-    checks = [(n[6:], f) for n, f in globals().items() if n.startswith("check_")]
+    checks = [(n[6:], f) for n, f in namespace.items() if n.startswith("check_")]
     program("helm")
     failed = 0
     with Cluster(managers=False, audit=False, crds=False) as cluster:
         for name, function in checks:
-            if name.startswith(options.only) or name == "chart_and_base_install":
+            if name.startswith(options.only) or name == always:
                 problems = function(cluster)
                 failed += bool(problems)
                 print("\n".join(f"FAIL {name}: {p}" for p in problems) or f"ok   {name}", flush=True)
@@ -394,7 +395,7 @@ def main():
 
 if __name__ == "__main__":
     try:
-        sys.exit(main())
+        sys.exit(run(globals(), "chart_and_base_install", __doc__))
     except Skip as reason:
         print(f"skip: {reason}")
         sys.exit(77)
