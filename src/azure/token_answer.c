@@ -90,11 +90,18 @@ int token_answer_get(const struct token_context *c, const char *url, const char 
 /* 404 and 410 while the service starts or is updated. */
 static bool passes(int status) { return status == 404 || status == 408 || status == 410 || status == 429 || status >= 500; }
 
-int token_answer_error(const struct http_response *r, const char *from, const char *say, struct err *err)
+int token_answer_error(const struct http_response *r, const char *from, const char *say, const char *secret, struct err *err)
 {
 	if (passes(r->status))
 		return err_set(err, ERR_BUSY, "%s is not ready to give a token (%d)", from, r->status);
-	return err_set(err, ERR_DENIED, "%s gives no token (%d): %s", from, r->status, say);
+	CLEANUP(json_decrefp) json_t *answer = NULL;
+	struct err ignored;
+	if (json_parse_with(&answer, buf_str(&r->body), "error", &(struct json_rules){.max_depth = 16}, &ignored) < 0)
+		answer = NULL;
+	const char *words = json_string_value(json_object_get(answer, "error_description"));
+	if (!words || (secret && secret[0] && strstr(words, secret)))
+		words = "";
+	return err_set(err, ERR_DENIED, "%s gives no token (%d): %s%s%.90s", from, r->status, say, words[0] ? ": " : "", words);
 }
 
 char *token_answer_url(const char *endpoint, const char *version, const struct azure_environment *e, bool with_client)

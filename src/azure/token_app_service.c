@@ -15,7 +15,7 @@ static int fetch(const struct token_context *c, struct token_grant *out, struct 
 		return -1;
 	if (r.status == 200)
 		return token_answer_read(buf_str(&r.body), "the identity endpoint", out, err);
-	return token_answer_error(&r, "the identity endpoint", "check IDENTITY_HEADER, and that the identity AZURE_CLIENT_ID is assigned", err);
+	return token_answer_error(&r, "the identity endpoint", "check IDENTITY_HEADER, and that the identity AZURE_CLIENT_ID is assigned", e->identity_header, err);
 }
 
 const struct token_source TOKEN_APP_SERVICE = {"app-service", configured, true, fetch};

@@ -75,14 +75,14 @@ static int fetch(const struct token_context *c, struct token_grant *out, struct 
 	if (token_answer_get(c, url, "Metadata: true", NULL, &first, err) < 0)
 		return -1;
 	if (first.status != 401)
-		return token_answer_error(&first, FROM, "it should have asked for a key first", err);
+		return token_answer_error(&first, FROM, "it should have asked for a key first", NULL, err);
 	CLEANUP(mem_freep) char *path = key_path(http_response_header(&first, "www-authenticate"), c->arc_folder, err);
 	CLEANUP(token_wipep) char *authorization = path ? read_key(path, err) : NULL;
 	if (!authorization || token_answer_get(c, url, "Metadata: true", authorization, &second, err) < 0)
 		return -1;
 	if (second.status == 200)
 		return token_answer_read(buf_str(&second.body), FROM, out, err);
-	return token_answer_error(&second, FROM, "the key was refused", err);
+	return token_answer_error(&second, FROM, "the key was refused", authorization + strlen("Basic "), err);
 }
 
 const struct token_source TOKEN_ARC = {"arc", configured, true, fetch};

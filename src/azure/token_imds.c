@@ -17,7 +17,7 @@ static int fetch(const struct token_context *c, struct token_grant *out, struct 
 	if (r.status == 200)
 		return token_answer_read(buf_str(&r.body), "the instance metadata service", out, err);
 	return token_answer_error(&r, "the instance metadata service",
-				  e->client_id[0] ? "assign the identity AZURE_CLIENT_ID to this machine" : "assign a managed identity to this machine, or set AZURE_CLIENT_ID", err);
+				  e->client_id[0] ? "assign the identity AZURE_CLIENT_ID to this machine" : "assign a managed identity to this machine, or set AZURE_CLIENT_ID", NULL, err);
 }
 
 const struct token_source TOKEN_IMDS = {"managed-identity", configured, true, fetch};

@@ -37,8 +37,9 @@ WARN_UNUSED int token_answer_read(str body, const char *from, struct token_grant
 /* Asks the metadata service of this machine: GET `url` with `header`. 0 for any status; the body is wiped by token_response_done. */
 WARN_UNUSED int token_answer_get(const struct token_context *c, const char *url, const char *header, const char *authorization,
 				 struct http_response *out, struct err *err);
-/* The error of a metadata service's status: ERR_BUSY for what passes, ERR_DENIED with `say` otherwise. */
-int token_answer_error(const struct http_response *r, const char *from, const char *say, struct err *err);
+/* The error of a metadata service's status: ERR_BUSY for what passes, else ERR_DENIED with `say` and the service's own words (unless they
+ * repeat the secret; NULL: none). */
+int token_answer_error(const struct http_response *r, const char *from, const char *say, const char *secret, struct err *err);
 void token_response_done(struct http_response *r);
 /* "…?api-version=V&resource=AUDIENCE[&client_id=ID]". Caller frees. */
 char *token_answer_url(const char *endpoint, const char *version, const struct azure_environment *e, bool with_client);

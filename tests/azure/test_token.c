@@ -429,7 +429,7 @@ START_TEST(an_identity_that_is_not_assigned_is_said)
 	managed();
 	start();
 	reply(400, "{\"error\":\"invalid_request\",\"error_description\":\"Identity not found\"}", 0);
-	expect_refusal(ERR_DENIED, "assign the identity AZURE_CLIENT_ID");
+	expect_refusal(ERR_DENIED, "assign the identity AZURE_CLIENT_ID to this machine: Identity not found");
 	now += 29999;
 	expect_refusal(ERR_DENIED, "assign the identity");
 	ck_assert_int_eq((int)fake_azure_count(NULL, NULL), 1);
@@ -446,7 +446,7 @@ START_TEST(app_service_wants_its_header)
 	variable_set("IDENTITY_HEADER", "hush-header");
 	start();
 	ck_assert_str_eq(token_source_name(t), "app-service");
-	reply(401, "hush-header", 1);
+	reply(401, "{\"error_description\":\"not hush-header\"}", 1);
 	expect_refusal(ERR_DENIED, "check IDENTITY_HEADER");
 	ck_assert_ptr_null(strstr(err.message, "hush"));
 	now += 30000;
@@ -542,6 +542,21 @@ START_TEST(arc_without_a_challenge_is_refused)
 	now += 30000;
 	reply(200, "{\"access_token\":\"arc\",\"expires_in\":\"3600\"}", 0);
 	expect_refusal(ERR_DENIED, "should have asked for a key first");
+	teardown();
+}
+END_TEST
+
+START_TEST(arc_may_refuse_the_key)
+{
+	arc("%s/abc.key");
+	write_file("abc.key", "hush-key");
+	static char challenge[256];
+	snprintf(challenge, sizeof challenge, "Basic realm=%s/abc.key", folder);
+	fake_azure_forget();
+	fake_azure_reply(&(struct fake_reply){.status = 401, .headers = {"WWW-Authenticate", challenge}, .body = "{\"error_description\":\"hush-key is old\"}"});
+	expect_refusal(ERR_DENIED, "the key was refused");
+	ck_assert_ptr_null(strstr(err.message, "hush"));
+	ck_assert_int_eq((int)fake_azure_count(NULL, NULL), 2);
 	teardown();
 }
 END_TEST
@@ -902,7 +917,7 @@ int main(void)
 		  a_client_secret_is_sent_and_never_shown, a_certificate_signs_an_assertion, certificates_may_have_a_password,
 		  certificates_that_cannot_work_are_refused, the_metadata_service_prints_numbers_as_strings, no_proxy_is_asked_for_metadata,
 		  the_metadata_service_may_be_busy, an_identity_that_is_not_assigned_is_said, app_service_wants_its_header,
-		  arc_proves_that_it_can_read_the_agents_file, arc_reads_no_other_files, a_key_of_exactly_4096_bytes_is_taken, arc_without_a_challenge_is_refused,
+		  arc_proves_that_it_can_read_the_agents_file, arc_reads_no_other_files, a_key_of_exactly_4096_bytes_is_taken, arc_without_a_challenge_is_refused, arc_may_refuse_the_key,
 		  the_managed_chain_goes_on_when_a_source_is_not_there, a_self_hosted_deployment_never_uses_the_machines_identity,
 		  the_authoritys_codes_say_what_to_check, odd_answers_of_the_authority_are_errors, an_authority_that_cannot_be_reached_is_tried_again_soon,
 		  a_token_is_used_until_five_minutes_before_its_end, a_short_token_is_not_asked_for_at_every_call, the_old_token_serves_while_refreshing_fails,
