@@ -121,10 +121,12 @@ json_t *sim_control_environment(const struct azure_simulator *s)
 	return json_pack("{s:i, s:s, s:o}", "port", s->port, "endpoint", endpoint, "env", env);
 }
 
-char *azure_simulator_describe(const struct azure_simulator *s)
+char *azure_simulator_describe(struct azure_simulator *s)
 {
 	struct buf text = {0};
+	pthread_mutex_lock(&s->mu);
 	json_t *o = sim_control_environment(s);
+	pthread_mutex_unlock(&s->mu);
 	json_print(o, JSON_PRINT_SPACED, &text);
 	json_decref(o);
 	return buf_take(&text);

@@ -24,5 +24,5 @@ struct azure_simulator;
 WARN_UNUSED int azure_simulator_start(struct azure_simulator **out, const struct simulator_options *o, struct err *err);
 int azure_simulator_port(const struct azure_simulator *s);
 /* One line of JSON: {"port", "endpoint", "env": {the environment variables that a provisioner needs}}. Caller frees. */
-char *azure_simulator_describe(const struct azure_simulator *s);
+char *azure_simulator_describe(struct azure_simulator *s);
 void azure_simulator_stop(struct azure_simulator *s);

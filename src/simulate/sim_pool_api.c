@@ -45,6 +45,8 @@ static bool tag_matches(const char *header, const struct sim_pool *p)
 static bool conditions_hold(struct azure_simulator *s, const struct sim_request *q, const struct sim_pool *p, struct sim_reply *r)
 {
 	const char *match = http_header(q->x, "If-Match"), *none = http_header(q->x, "If-None-Match");
+	if (strcmp(q->api_version, s->settings.conditions_since) < 0)
+		return true;
 	if (none && tag_matches(none, p))
 		sim_errors_answer(s, r, 412, "PreconditionFailed", "The condition '%.60s' of If-None-Match does not hold: agent pool %s exists.", none, p->name);
 	else if (match && !tag_matches(match, p))

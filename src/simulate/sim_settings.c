@@ -25,6 +25,7 @@ static const struct row ROWS[] = {
 	{"auth", BOOLEAN, AT(auth), 1},
 	{"client_certificate", TEXT, AT(client_certificate), .text = ""},
 	{"client_secret", TEXT, AT(client_secret), .text = "simulated-secret"},
+	{"conditions_since", TEXT, AT(conditions_since), .text = ""},
 	{"conflict", TEXT, AT(conflict), .text = "in_progress", .words = "in_progress|another"},
 	{"create_ms", NUMBER, AT(create_ms), 0, 0, DAY_MS},
 	{"delay_ms", NUMBER, AT(delay_ms), 0, 0, 600000},

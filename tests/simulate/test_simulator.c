@@ -2,7 +2,9 @@
  * control interface, dropped and broken answers. */
 #include "simulate/sim_client.h"
 
+#include "base/fd.h"
 #include "check_main.h"
+#include "http/client.h"
 #include "kube/meta.h"
 #include <unistd.h>
 
@@ -295,6 +297,11 @@ START_TEST(the_etag_changes_with_the_pool_and_guards_it)
 	ck_assert_str_eq(sim_refusal(412, "DELETE", path, header, NULL), "EtagMismatch");
 	sim_pool_path("ws2", path);
 	sim_refusal(412, "PUT", path, "If-Match: *\r\n", SIM_GPU_POOL);
+	sim_settings("{\"conditions_since\":\"2024-09-01\"}"); /* older versions of the API take the headers for nothing */
+	a = sim_ask_with("PUT", path, "If-Match: *\r\n", SIM_GPU_POOL);
+	ck_assert_int_eq(a.status, 201);
+	sim_answer_done(&a);
+	sim_refusal(412, "PUT", SIM_POOLS "/ws2?api-version=2024-09-01", "If-None-Match: *\r\n", SIM_GPU_POOL);
 	sim_end();
 }
 END_TEST
@@ -399,6 +406,46 @@ START_TEST(calls_are_counted_by_class_and_pool_and_logged)
 }
 END_TEST
 
+START_TEST(with_tls_the_certificate_is_for_the_names_of_azure)
+{
+	char folder[] = "/tmp/kaito-sim-XXXXXX", ca[64], url[200];
+	struct err err = ERR_INIT;
+	ck_assert_ptr_nonnull(mkdtemp(folder));
+	snprintf(ca, sizeof ca, "%s/ca.pem", folder);
+	ck_assert_int_eq(azure_simulator_start(&sim, &(struct simulator_options){.tls = true, .ca_file = ca}, &err), 0);
+	struct http_client *c = http_client_new(&(struct http_options){.reach = ADDRESS_REACH_PRIVATE, .ca_file = ca, .proxy = ""});
+	static const char *const NAMES[] = {"127.0.0.1", "localhost", "management.azure.com", "login.microsoftonline.com", "example.com"};
+	for (size_t i = 0; i < 5; i++) {
+		struct http_response r = {0};
+		snprintf(url, sizeof url, "https://127.0.0.1:%d/_sim/environment", azure_simulator_port(sim));
+		struct http_tls tls = {.server_name = i ? NAMES[i] : NULL};
+		int rc = http_client_send(c, &(struct http_request){.method = "GET", .url = url, .once = true, .tls = &tls}, &r, &err);
+		ck_assert_msg((rc == 0) == (i < 4), "%s: %s", NAMES[i], err.message);
+		if (i == 0)
+			ck_assert_ptr_nonnull(strstr(r.body.data, "\"SSL_CERT_FILE\":\"/tmp/kaito-sim-"));
+		http_response_done(&r);
+	}
+	http_client_free(c);
+	sim_end();
+	ck_assert_int_eq(fd_remove_tree(folder, &err), 0);
+}
+END_TEST
+
+START_TEST(it_describes_itself_in_one_line)
+{
+	sim_begin(NULL);
+	char *line = azure_simulator_describe(sim), *end = strchr(line, '\n');
+	ck_assert_ptr_null(end);
+	json_t *o = json_loads(line, 0, NULL);
+	ck_assert_int_eq(json_int_at(o, 0, "port", NULL), azure_simulator_port(sim));
+	ck_assert_str_eq(json_text_at(o, "", "env", "AZURE_CLIENT_ID", NULL), SIM_CLIENT);
+	ck_assert_str_eq(json_text_at(o, "", "env", "AZURE_RESOURCE_MANAGER_ENDPOINT", NULL), json_text_at(o, "-", "endpoint", NULL));
+	json_decref(o);
+	free(line);
+	sim_end();
+}
+END_TEST
+
 int main(void)
 {
 	CHECK_RUN("simulator", 60, a_pool_is_created_read_listed_and_deleted, paths_compare_without_case, the_first_answer_of_each_style_says_how_to_ask_on,
@@ -406,5 +453,6 @@ int main(void)
 		  a_scripted_operation_fails_with_its_details, an_abort_cancels_a_creation, a_list_comes_in_pages, exactly_full_pages_have_no_empty_one_after_them,
 		  a_stopped_cluster_shows_its_pools_stopped_and_takes_none, pools_of_others_come_and_go_through_the_control_interface,
 		  the_etag_changes_with_the_pool_and_guards_it, headers_name_the_request_and_what_is_left_of_the_budget, a_lost_answer_leaves_what_was_done,
-		  scripts_reply_after_and_as_often_as_they_say, a_delayed_answer_does_not_hold_up_others_nor_the_end, calls_are_counted_by_class_and_pool_and_logged);
+		  scripts_reply_after_and_as_often_as_they_say, with_tls_the_certificate_is_for_the_names_of_azure,
+		  it_describes_itself_in_one_line, a_delayed_answer_does_not_hold_up_others_nor_the_end, calls_are_counted_by_class_and_pool_and_logged);
 }
