@@ -231,15 +231,24 @@ static void put_ownership(json_t *properties, const struct claim_view *claim)
 	json_object_set_new(tags, TAG_CLAIM_UID, json_string(claim->uid ? claim->uid : ""));
 }
 
+/* AKS lets nobody but itself remove a taint of nodeTaints from a Node, so that a startup taint there would keep it from ever being
+ * initialized. Taints for the start have a property of their own, in preview versions; with others they are set when the Node is registered. */
+static void put_taints(json_t *properties, const struct claim_view *claim, const char *api_version)
+{
+	json_t *taints = json_array(), *startup = json_array();
+	add_taints(taints, claim->taints);
+	add_taints(startup, claim->startup_taints);
+	json_object_set_new(properties, "nodeTaints", taints);
+	if (json_array_size(startup) > 0 && strstr(api_version, "-preview") && !older(api_version, "2025-01-01"))
+		json_object_set(properties, "nodeInitializationTaints", startup);
+	json_decref(startup);
+}
+
 static void put_fixed(json_t *properties, const struct claim_view *claim, const char *vm_size, const char *pool)
 {
-	json_t *taints = json_array();
-	add_taints(taints, claim->taints);
-	add_taints(taints, claim->startup_taints);
 	const char *sku = os_sku(claim, json_string_value(json_object_get(properties, "osSKU")));
 	json_object_set_new(properties, "osSKU", json_string(sku));
 	json_object_set_new(properties, "nodeLabels", node_labels(claim, vm_size, pool));
-	json_object_set_new(properties, "nodeTaints", taints);
 	json_object_set_new(properties, "type", json_string("VirtualMachineScaleSets"));
 	json_object_set_new(properties, "mode", json_string("User"));
 	json_object_set_new(properties, "vmSize", json_string(vm_size));
@@ -271,6 +280,7 @@ int agent_pool_body(const struct claim_view *claim, const struct offering *offer
 		return -1;
 	put_capacity_type(properties, offering->spot);
 	put_fixed(properties, claim, offering->instance_type, pool);
+	put_taints(properties, claim, api_version ? api_version : ARM_API_VERSION);
 	put_ownership(properties, claim);
 	*out = json_pack("{s:O}", "properties", properties);
 	return 0;

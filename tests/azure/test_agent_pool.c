@@ -175,11 +175,20 @@ START_TEST(the_claims_name_is_a_label_when_the_pool_has_another)
 }
 END_TEST
 
-START_TEST(startup_taints_are_sent_once)
+START_TEST(startup_taints_go_where_they_can_be_removed_from)
 {
-	make("ws1", "", "", STORAGE ",\"startupTaints\":[{\"key\":\"example.com/init\",\"effect\":\"NoExecute\"},{\"key\":\"sku\",\"value\":\"gpu\",\"effect\":\"NoSchedule\"},{\"key\":\"x\"},7]");
-	CLEANUP(json_decrefp) json_t *p = body(false, "", NULL);
-	same(json_object_get(p, "nodeTaints"), "[\"sku=gpu:NoSchedule\",\"example.com/init=:NoExecute\"]");
+	make("ws1", "", "", STORAGE ",\"startupTaints\":[{\"key\":\"example.com/init\",\"effect\":\"NoExecute\"},{\"key\":\"boot\",\"value\":\"v\",\"effect\":\"NoSchedule\"},"
+				   "{\"key\":\"boot\",\"value\":\"v\",\"effect\":\"NoSchedule\"},{\"key\":\"x\"},7]");
+	static const struct { const char *api_version; bool sent; } VERSIONS[] = {
+		{NULL, false}, {"2024-01-01", false}, {"2024-09-02-preview", false}, {"2025-10-01", false}, {"2025-10-02-preview", true}};
+	for (size_t i = 0; i < sizeof VERSIONS / sizeof VERSIONS[0]; i++) {
+		CLEANUP(json_decrefp) json_t *p = body(false, "", VERSIONS[i].api_version);
+		same(json_object_get(p, "nodeTaints"), "[\"sku=gpu:NoSchedule\"]");
+		if (VERSIONS[i].sent)
+			same(json_object_get(p, "nodeInitializationTaints"), "[\"example.com/init=:NoExecute\",\"boot=v:NoSchedule\"]");
+		else
+			ck_assert_ptr_null(json_object_get(p, "nodeInitializationTaints"));
+	}
 }
 END_TEST
 
@@ -531,7 +540,7 @@ int main(void)
 {
 	CHECK_RUN("agent_pool", 20, names_follow_the_rule_of_aks, long_claim_names_get_a_pool_name_of_their_own, body_is_that_of_gpu_provisioner,
 		  body_of_a_machine_has_the_labels_of_its_dialect, labels_that_aks_refuses_stay_on_the_claim, the_claims_name_is_a_label_when_the_pool_has_another,
-		  startup_taints_are_sent_once, machine_type_is_by_catalogue_then_by_letter, image_family_is_the_claims_then_the_classes, disk_is_the_larger_of_claim_and_class,
+		  startup_taints_go_where_they_can_be_removed_from, machine_type_is_by_catalogue_then_by_letter, image_family_is_the_claims_then_the_classes, disk_is_the_larger_of_claim_and_class,
 		  zones_are_numbers, spot_pools_are_deleted_on_eviction, class_fields_reach_their_properties, only_fields_of_the_kind_count, fields_out_of_range_are_named,
 		  tags_leave_room_for_ours, what_cannot_be_asked_for_is_refused, states_are_understood, missing_and_odd_members_are_tolerated,
 		  what_is_sent_is_read_back_as_the_claims, pools_of_the_original_are_adopted, names_of_tags_and_pools_come_in_several_spellings, pools_are_found_in_provider_ids);
