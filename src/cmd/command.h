@@ -17,6 +17,8 @@ int cmd_generate(int argc, char **argv, struct err *err);
 int cmd_pull(int argc, char **argv, struct err *err);
 int cmd_push(int argc, char **argv, struct err *err);
 int cmd_images(int argc, char **argv, struct err *err);
+int cmd_explain(int argc, char **argv, struct err *err);
+int cmd_provisioner(int argc, char **argv, struct err *err);
 int cmd_controller(int argc, char **argv, struct err *err);
 int cmd_estimate(int argc, char **argv, struct err *err);
 int cmd_models(int argc, char **argv, struct err *err);

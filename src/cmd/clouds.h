@@ -1,0 +1,16 @@
+/* clouds.h: which clouds a claim can be fulfilled by, for `kaito provisioner` and `kaito explain`. To add one: its room, a row in clouds.c. */
+#pragma once
+#include "azure/environment.h"
+#include "cloud/cloud.h"
+#include <stdbool.h>
+
+#define CLOUDS_NAMES "azure"
+struct clouds_options {
+	const char *cloud;              /* row's name */
+	bool quota_preflight, offline;  /* offline: for explain; nothing is asked, no credentials are needed */
+	const char *arm_api_version;
+	struct azure_environment azure; /* read by clouds_open; freed by clouds_done */
+};
+struct clouds_options clouds_options_default(void); /* cloud from $CLOUD_PROVIDER */
+WARN_UNUSED int clouds_open(struct clouds_options *o, struct kube_client *kube, const struct cloud_hooks *hooks, struct cloud **out, struct err *err);
+void clouds_done(struct clouds_options *o);
