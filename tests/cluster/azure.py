@@ -102,8 +102,24 @@ class Simulator:
         return self.ask("GET", "state")
 
     def pools(self):
-        """{name: the pool's JSON}; pools being deleted are among them."""
-        return {pool["name"]: pool for pool in self.state()["pools"]}
+        """{name: {provisioningState, powerState, count, vmSize, foreign, busy, nodes, tags}}; pools being deleted are among them."""
+        return self.state()["pools"]
+
+    def properties(self, name):
+        """The pool's properties as ARM tells them."""
+        e = self.environment
+        where = urllib.parse.urlsplit(self.endpoint).netloc
+        form = urllib.parse.urlencode({"grant_type": "client_credentials", "client_id": e["AZURE_CLIENT_ID"], "client_secret": e["AZURE_CLIENT_SECRET"],
+                                       "scope": "https://management.core.windows.net//.default"})
+        connection = http.client.HTTPConnection(where, timeout=20)
+        try:
+            connection.request("POST", f"/{e['AZURE_TENANT_ID']}/oauth2/v2.0/token", form, {"Content-Type": "application/x-www-form-urlencoded"})
+            token = json.loads(connection.getresponse().read())["access_token"]
+            connection.request("GET", f"/subscriptions/{e['ARM_SUBSCRIPTION_ID']}/resourceGroups/{e['ARM_RESOURCE_GROUP']}/providers/Microsoft.ContainerService/"
+                               f"managedClusters/{e['AZURE_CLUSTER_NAME']}/agentPools/{name}?api-version=2024-01-01", headers={"Authorization": "Bearer " + token})
+            return json.loads(connection.getresponse().read())["properties"]
+        finally:
+            connection.close()
 
     def calls(self):
         return [Asked(c) for c in self.ask("GET", "calls")["calls"]]

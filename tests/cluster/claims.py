@@ -86,12 +86,9 @@ class World:
         return (claim.get("status") or {}).get("nodeName", "")
 
     def pool_of(self, name):
-        """The name of the claim's pool, by what pools tell; "" when it has none."""
-        for pool, body in self.simulator.pools().items():
-            labels = body.get("properties", {}).get("nodeLabels") or {}
-            if pool == name or labels.get("kaito.sh/nodeclaim") == name:
-                return pool
-        return ""
+        """The name of the claim's pool, by its Node; "" when it has none."""
+        node = self.mirror.get("Node", None, self.node_of(name))
+        return node["metadata"]["labels"].get("agentpool", "") if node else ""
 
     def left(self, *names):
         """What there still is of these claims: claims, Nodes, pools."""
@@ -122,7 +119,7 @@ class World:
 
 
 def state_of(pool):
-    return pool.get("properties", {}).get("provisioningState", "?")
+    return pool["provisioningState"]
 
 
 def expect(holds, what):

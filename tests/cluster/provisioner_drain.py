@@ -66,10 +66,11 @@ class Kubelets:
                 self.went.setdefault(name, time.monotonic())
                 return
             if meta.get("deletionTimestamp"):
-                self.grace[name] = meta.get("deletionGracePeriodSeconds", 0)
                 if name not in self.told:
                     self.told[name] = time.monotonic()
-                self.due[name] = (self.told[name] + min(self.grace[name], 60), meta["namespace"])
+                    self.grace[name] = meta.get("deletionGracePeriodSeconds", 0)
+                left = min(self.grace[name], meta.get("deletionGracePeriodSeconds", 0), 60)  # it can only get shorter
+                self.due[name] = (self.told[name] + left, meta["namespace"])
                 return
         if pod["spec"].get("nodeName") and pod.get("status", {}).get("phase") != "Running" and pod.get("status", {}).get("phase") not in ("Succeeded", "Failed"):
             self.run(pod)
@@ -114,17 +115,17 @@ def put(world, kubelets, *pods):
     world.until(f"pods {names} run", lambda: all((world.mirror.get("Pod", "default", n) or {}).get("status", {}).get("phase") == "Running" for n in names), 15)
 
 
-def owner(kind, name, uid, group="apps/v1"):
-    return {"apiVersion": group, "kind": kind, "name": name, "uid": uid, "controller": True}
-
-
-def daemon_set(world, name):
-    """A DaemonSet that places nothing by itself (no Node matches), as the owner of pods."""
-    body = {"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": {"name": name, "namespace": "default"}, "spec": {
-        "selector": {"matchLabels": {"daemon": name}}, "template": {"metadata": {"labels": {"daemon": name}}, "spec": {
-            "nodeSelector": {"nobody": "matches"}, "containers": [{"name": "main", "image": PAUSE}]}}}}
-    made = world.admin.must("POST", api.path("DaemonSet", "default"), body)
-    return owner("DaemonSet", name, made["metadata"]["uid"])
+def daemon_set(world, name, pool, priority=None):
+    """A DaemonSet for the Nodes of one pool; returns the name of its pod there, which runs."""
+    spec = {"nodeSelector": {"agentpool": pool}, "tolerations": [{"key": "sku", "operator": "Exists"}], "terminationGracePeriodSeconds": 1,
+            "containers": [{"name": "main", "image": PAUSE}]}
+    if priority:
+        spec["priorityClassName"] = priority
+    world.admin.must("POST", api.path("DaemonSet", "default"), {"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": {"name": name, "namespace": "default"}, "spec": {
+        "selector": {"matchLabels": {"daemon": name}}, "template": {"metadata": {"labels": {"daemon": name}}, "spec": spec}}})
+    mine = lambda: [p for p in world.mirror.all("Pod") if p["metadata"].get("labels", {}).get("daemon") == name and p.get("status", {}).get("phase") == "Running"]
+    world.until(f"the pod of DaemonSet {name}", mine, 20)
+    return mine()[0]["metadata"]["name"]
 
 
 def alive(world, name):
@@ -169,30 +170,25 @@ def groups(world, kubelets):
     """Four groups, one after the other: ordinary pods, daemons, critical pods, critical daemons."""
     world.live("groups")
     node = world.node_of("groups")
-    daemon = daemon_set(world, "agents")
     critical = "system-cluster-critical"
-    everything = (tolerate_all(),)
-    put(world, kubelets, pod_of("g1a", node), pod_of("g1b", node), pod_of("g2a", node, owner=daemon), pod_of("g3a", node, priority=critical),
-        pod_of("g3b", node, priority="system-node-critical"), pod_of("g4a", node, owner=daemon, priority=critical),
-        pod_of("tolerant", node, tolerations=everything))
+    put(world, kubelets, pod_of("g1a", node), pod_of("g1b", node), pod_of("g3a", node, priority=critical), pod_of("g3b", node, priority="system-node-critical"),
+        pod_of("tolerant", node, tolerations=({"operator": "Exists"},)))
+    daemon, critical_daemon = daemon_set(world, "agents", "groups"), daemon_set(world, "vital", "groups", critical)
     world.delete("groups")
-    order = (("g1a", "g1b"), ("g2a",), ("g3a", "g3b"), ("g4a",))
+    order = (("g1a", "g1b"), (daemon,), ("g3a", "g3b"), (critical_daemon,))
     world.until(lambda: f"all evicted: told {sorted(kubelets.told)}", lambda: all(n in kubelets.went for g in order for n in g), 40)
     for earlier, later in zip(order, order[1:]):
         end = max(kubelets.went[n] for n in earlier)
         begin = min(kubelets.told[n] for n in later)
         expect(begin >= end - 0.15, f"{later} was told to go {end - begin:.2f} s before {earlier} had gone")
-    expect("tolerant" not in kubelets.told or kubelets.told["tolerant"] >= kubelets.went["g4a"] - 0.15, "a pod that tolerates the taint was evicted")
+    expect(kubelets.told.get("tolerant", 1e9) >= kubelets.went[critical_daemon] - 0.15, "a pod that tolerates the taint was evicted")
     world.wait_gone("groups", seconds=30)
-    world.admin.delete("DaemonSet", "default", "agents")
+    for name in ("agents", "vital"):
+        world.admin.delete("DaemonSet", "default", name)
     if world.mirror.get("Pod", "default", "tolerant"):
         world.admin.delete("Pod", "default", "tolerant", now=True)
     first = min(kubelets.told[n] for n in order[0])
-    return " ".join(f"{n}:{kubelets.told[n] - first:.1f}-{kubelets.went[n] - first:.1f}" for g in order for n in g)
-
-
-def tolerate_all():
-    return {"operator": "Exists"}
+    return "told and gone, s: " + " ".join(f"{kubelets.told[n] - first:.1f}-{kubelets.went[n] - first:.1f}" for g in order for n in g)
 
 
 def grace(world, kubelets):
