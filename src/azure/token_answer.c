@@ -90,6 +90,22 @@ int token_answer_get(const struct token_context *c, const char *url, const char 
 /* 404 and 410 while the service starts or is updated. */
 static bool passes(int status) { return status == 404 || status == 408 || status == 410 || status == 429 || status >= 500; }
 
+/* Conditions on objects carry these messages: they must not change from one attempt to the next. */
+str token_answer_words(const char *text, const char *secret, size_t max)
+{
+	static const char *const ENDS[] = {"\r", "\n", "Trace ID:", "Correlation ID:", "Timestamp:"};
+	if (!text || (secret && secret[0] && strstr(text, secret)))
+		return (str){"", 0};
+	size_t len = strlen(text);
+	for (size_t i = 0; i < sizeof ENDS / sizeof ENDS[0]; i++) {
+		const char *end = memmem(text, len, ENDS[i], strlen(ENDS[i]));
+		len = end ? (size_t)(end - text) : len;
+	}
+	for (max = len < max ? len : max; max < len && max && ((unsigned char)text[max] & 0xC0) == 0x80;)
+		max--;
+	return str_trim((str){text, max});
+}
+
 int token_answer_error(const struct http_response *r, const char *from, const char *say, const char *secret, struct err *err)
 {
 	if (passes(r->status))
@@ -98,10 +114,8 @@ int token_answer_error(const struct http_response *r, const char *from, const ch
 	struct err ignored;
 	if (json_parse_with(&answer, buf_str(&r->body), "error", &(struct json_rules){.max_depth = 16}, &ignored) < 0)
 		answer = NULL;
-	const char *words = json_string_value(json_object_get(answer, "error_description"));
-	if (!words || (secret && secret[0] && strstr(words, secret)))
-		words = "";
-	return err_set(err, ERR_DENIED, "%s gives no token (%d): %s%s%.90s", from, r->status, say, words[0] ? ": " : "", words);
+	str words = token_answer_words(json_string_value(json_object_get(answer, "error_description")), secret, 90);
+	return err_set(err, ERR_DENIED, "%s gives no token (%d): %s%s%.*s", from, r->status, say, words.len ? ": " : "", (int)words.len, words.data);
 }
 
 char *token_answer_url(const char *endpoint, const char *version, const struct azure_environment *e, bool with_client)

@@ -110,13 +110,14 @@ static int say_code(int64_t code, const char *say, const char *subject, struct e
 		       !hole ? "" : subject ? subject : "system:serviceaccount:NAMESPACE:NAME", hole ? hole + 2 : "");
 }
 
-/* What the authority wrote after the code, unless it repeats what must not be shown. */
-static const char *description_of(const char *description, const char *secret)
+/* What the authority wrote after the code. */
+static str description_of(const char *description, const char *secret)
 {
-	if (!description || (secret && secret[0] && strstr(description, secret)))
-		return "refused";
-	const char *colon = strncmp(description, "AADSTS", 6) == 0 ? strstr(description, ": ") : NULL;
-	return colon ? colon + 2 : description;
+	str words = token_answer_words(description, secret, 150);
+	const char *colon = str_starts(words, STR("AADSTS")) ? memmem(words.data, words.len, ": ", 2) : NULL;
+	if (colon)
+		words = str_sub(words, (size_t)(colon + 2 - words.data), words.len);
+	return words.len ? words : STR("refused");
 }
 
 static int refused(const struct http_response *r, const char *secret, const char *subject, struct err *err)
@@ -128,13 +129,13 @@ static int refused(const struct http_response *r, const char *secret, const char
 		return err_set(err, ERR_DENIED, "the authority refuses to give a token (%d): check AZURE_AUTHORITY_HOST and AZURE_TENANT_ID", r->status);
 	const char *description = json_string_value(json_object_get(answer, "error_description"));
 	int64_t code = aadsts_of(answer, description);
-	const char *say = say_of(code), *text = description_of(description, secret), *error = json_string_value(json_object_get(answer, "error"));
+	const char *say = say_of(code), *error = json_string_value(json_object_get(answer, "error"));
+	str words = description_of(description, secret);
 	if (say)
 		return say_code(code, say, subject, err);
-	int n = (int)strcspn(text, "\r\n");
 	if (code)
-		return err_set(err, ERR_DENIED, "AADSTS%lld: %.*s", (long long)code, n < 180 ? n : 180, text);
-	return err_set(err, ERR_DENIED, "the authority refuses to give a token (%d %.40s): %.*s", r->status, error ? error : "", n < 140 ? n : 140, text);
+		return err_set(err, ERR_DENIED, "AADSTS%lld: %.*s", (long long)code, (int)words.len, words.data);
+	return err_set(err, ERR_DENIED, "the authority refuses to give a token (%d %.40s): %.*s", r->status, error ? error : "", (int)words.len, words.data);
 }
 
 int token_entra_ask(const struct token_context *c, const struct token_form *fields, size_t n, const char *secret, const char *subject,

@@ -40,6 +40,9 @@ WARN_UNUSED int token_answer_get(const struct token_context *c, const char *url,
 /* The error of a metadata service's status: ERR_BUSY for what passes, else ERR_DENIED with `say` and the service's own words (unless they
  * repeat the secret; NULL: none). */
 int token_answer_error(const struct http_response *r, const char *from, const char *say, const char *secret, struct err *err);
+/* What a service wrote, up to the first thing that differs each time (trace ids, times) and at most `max` bytes of whole characters; empty
+ * when it repeats the secret. */
+str token_answer_words(const char *text, const char *secret, size_t max);
 void token_response_done(struct http_response *r);
 /* "…?api-version=V&resource=AUDIENCE[&client_id=ID]". Caller frees. */
 char *token_answer_url(const char *endpoint, const char *version, const struct azure_environment *e, bool with_client);

@@ -617,8 +617,8 @@ START_TEST(the_authoritys_codes_say_what_to_check)
 		setup();
 		start();
 		snprintf(body, sizeof body,
-			 "{\"error\":\"invalid_client\",\"error_description\":\"AADSTS%s: Something said by the authority.\\r\\nTrace ID: 1\",\"error_codes\":[%s],\"trace_id\":\"1\"}",
-			 AADSTS[i].code, AADSTS[i].code);
+			 "{\"error\":\"invalid_client\",\"error_description\":\"AADSTS%s: Something said by the authority. %sTrace ID: 1\",\"error_codes\":[%s],\"trace_id\":\"1\"}",
+			 AADSTS[i].code, i % 2 ? "\\r\\n" : "", AADSTS[i].code);
 		reply(400, body, 0);
 		expect_refusal(ERR_DENIED, AADSTS[i].say);
 		ck_assert_ptr_null(strstr(err.message, "Trace"));
@@ -653,6 +653,21 @@ START_TEST(odd_answers_of_the_authority_are_errors)
 		expect_refusal(ODD[i].kind, ODD[i].say);
 		teardown();
 	}
+}
+END_TEST
+
+START_TEST(what_the_authority_says_is_cut_between_characters)
+{
+	char body[2048] = "{\"error\":\"x\",\"error_description\":\"AADSTS1: ";
+	setup();
+	start();
+	for (int i = 0; i < 300; i++)
+		snprintf(body + strlen(body), sizeof body - strlen(body), "é");
+	snprintf(body + strlen(body), sizeof body - strlen(body), "\"}");
+	reply(400, body, 0);
+	expect_refusal(ERR_DENIED, "AADSTS1: éé");
+	ck_assert(str_is_utf8(str_of(err.message), &(size_t){0}));
+	teardown();
 }
 END_TEST
 
@@ -919,7 +934,7 @@ int main(void)
 		  the_metadata_service_may_be_busy, an_identity_that_is_not_assigned_is_said, app_service_wants_its_header,
 		  arc_proves_that_it_can_read_the_agents_file, arc_reads_no_other_files, a_key_of_exactly_4096_bytes_is_taken, arc_without_a_challenge_is_refused, arc_may_refuse_the_key,
 		  the_managed_chain_goes_on_when_a_source_is_not_there, a_self_hosted_deployment_never_uses_the_machines_identity,
-		  the_authoritys_codes_say_what_to_check, odd_answers_of_the_authority_are_errors, an_authority_that_cannot_be_reached_is_tried_again_soon,
+		  the_authoritys_codes_say_what_to_check, odd_answers_of_the_authority_are_errors, what_the_authority_says_is_cut_between_characters, an_authority_that_cannot_be_reached_is_tried_again_soon,
 		  a_token_is_used_until_five_minutes_before_its_end, a_short_token_is_not_asked_for_at_every_call, the_old_token_serves_while_refreshing_fails,
 		  many_threads_make_one_request, one_failure_is_everyones, others_use_the_old_token_while_one_refreshes,
 		  a_challenges_claims_are_merged_with_our_capability, a_token_that_another_renewed_is_taken,
