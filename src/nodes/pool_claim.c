@@ -113,7 +113,6 @@ json_t *pool_claim(const json_t *pool, const json_t *node_class, const char *nam
 	meta_set_label(claim, LABEL_POOL, meta_name(pool));
 	meta_set_label(claim, LABEL_NODE_CLASS, pool_class_name(pool));
 	add_hashes(claim, pool, node_class);
-	json_object_set_new(meta, "finalizers", json_pack("[s]", FINALIZER_TERMINATION));
 	json_object_set_new(meta, "ownerReferences", json_pack("[{s:s,s:s,s:s,s:s,s:b}]", "apiVersion", "karpenter.sh/v1", "kind", KUBE_NODE_POOLS.kind, "name", meta_name(pool),
 							       "uid", meta_uid(pool), "blockOwnerDeletion", 1));
 	json_object_set_new(claim, "spec", spec_of(pool));

@@ -67,7 +67,7 @@ static bool cache_wanted(const void *world, int cache)
 		return o->claims;
 	if (cache == NODES_MACHINES)
 		return o->machines;
-	return cache != NODES_POOLS || o->pools;
+	return cache != NODES_POOLS || (o->pools && o->claims); /* a pool's nodes are NodeClaims */
 }
 
 int nodes_run(const struct nodes_run_options *o, atomic_bool *stop, struct err *err)

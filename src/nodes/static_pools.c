@@ -305,7 +305,11 @@ static void keys(void *world, int cache, const json_t *object, void (*add)(void 
 		add(list, meta_name(object));
 }
 
-static bool enabled(const void *world) { return ((const struct nodes *)world)->options.pools; }
+static bool enabled(const void *world)
+{
+	const struct nodes *n = world;
+	return n->options.pools && n->options.claims;
+}
 
 static const int CACHES[] = {NODES_POOLS, NODES_CLAIMS, NODES_CLASSES};
 const struct operator_controller NODES_STATIC_POOLS = {
