@@ -92,6 +92,8 @@ VARIANTS = {
     "karpenter gets its node classes": (["nodeProvisioner=karpenter"], lambda o: any(
         a.startswith("--karpenter-node-classes=") and json.loads(a.split("=", 1)[1])[0]["default"] for a in arguments(o))
         and ("karpenter.azure.com", "aksnodeclasses", "create") in rights(o)),
+    "so does the own provisioner": (["nodeProvisioner=karpenter", "karpenterProvider=kaito"], lambda o: "--karpenter-node-class-group=kaito.sh" in arguments(o)
+                                   and ("kaito.sh", "kaitonodeclasses", "create") in rights(o)),
     "machines in place of claims": (["nodeAPI=machine"], lambda o: ("karpenter.sh", "machines", "create") in rights(o)
                                     and ("karpenter.sh", "nodeclaims", "create") not in rights(o)),
     "images can be replaced": (["images.native=mirror/kaito:1", "images.curl=mirror/curl", "images.legacyBase=mirror/base:0.1", "hubURL=https://hub.example.com"],
