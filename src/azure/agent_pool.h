@@ -18,7 +18,8 @@ WARN_UNUSED int agent_pool_check_class(const json_t *spec, const char *class_kin
 
 struct offering { const char *instance_type, *zone /* "" none; "1" or "eastus-1" */; bool spot; }; /* borrowed */
 /* Body of the PUT; new reference. ERR_INVALID: no instance type, no storage, a node class field out of range, … names the field.
- * api_version NULL: ARM_API_VERSION. claim->node_class may be NULL. */
+ * api_version NULL: ARM_API_VERSION. claim->node_class may be NULL. Startup taints are left to the Node's registration where the version has no
+ * nodeInitializationTaints. */
 WARN_UNUSED int agent_pool_body(const struct claim_view *claim, const struct offering *offering, const char *pool, const char *api_version, json_t **out, struct err *err);
 
 struct agent_pool { /* borrowed from the pool's JSON */

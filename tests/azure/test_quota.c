@@ -4,6 +4,8 @@
 #include "catalog/sku.h"
 #include "check_main.h"
 #include "codec/json.h"
+#include <pthread.h>
+#include <stdatomic.h>
 
 static struct quota *q;
 static struct failure f;
@@ -220,10 +222,45 @@ START_TEST(the_path_is_of_the_region)
 }
 END_TEST
 
+#define THREADS 4
+#define ROUNDS 500
+static atomic_int readers;
+
+static void *work(void *page)
+{
+	atomic_fetch_add(&readers, quota_due(q, 0));
+	for (int64_t now = 1; now <= ROUNDS; now++) {
+		struct failure mine;
+		const char *next;
+		struct err e = ERR_INIT;
+		if (quota_due(q, now * QUOTA_AGE_MS)) {
+			ck_assert_int_eq(quota_feed(q, page, now * QUOTA_AGE_MS, &next, &e), 0);
+		}
+		if (quota_check(q, "Standard_NC6s_v3", false, "eastus", now * QUOTA_AGE_MS, &mine) == QUOTA_SHORT)
+			ck_assert(strncmp(mine.message, "SubscriptionQuotaReached: ", 26) == 0);
+		quota_take(q, "Standard_NC6s_v3", false);
+	}
+	return NULL;
+}
+
+START_TEST(threads_share_one_reading)
+{
+	begin();
+	pthread_t threads[THREADS];
+	CLEANUP(json_decrefp) json_t *page = json_pack("{s:[o,o]}", "value", usage("cores", 0, 100), usage("standardNCSv3Family", 0, 60));
+	for (int i = 0; i < THREADS; i++)
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, work, page), 0);
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+	ck_assert_int_eq(atomic_load(&readers), 1); /* of the first round, which none ended */
+	quota_free(q);
+}
+END_TEST
+
 int main(void)
 {
 	CHECK_RUN("quota", 20, a_shortage_is_told_as_azure_would, family_then_region_then_enough, spot_has_a_counter_of_its_own, what_is_not_known_is_no_obstacle,
 		  what_was_asked_for_counts_until_the_next_reading, counters_are_read_when_due_by_one_at_a_time, a_shortage_is_looked_at_again_sooner,
 		  pages_count_when_the_last_has_come, odd_pages_are_refused_and_odd_counters_passed_over, counters_have_a_limit,
-		  every_azure_machine_of_the_catalogue_has_a_family, the_path_is_of_the_region);
+		  every_azure_machine_of_the_catalogue_has_a_family, the_path_is_of_the_region, threads_share_one_reading);
 }
