@@ -67,8 +67,8 @@ VARIANTS = {
     "two replicas elect a leader": (["replicas=2"], lambda o: env(o)["DISABLE_LEADER_ELECTION"] == "false" and ("coordination.k8s.io", "leases", "update") in rights(o)),
     "one replica needs no lease": ([], lambda o: env(o)["DISABLE_LEADER_ELECTION"] == "true" and not any(r[1] == "leases" for r in rights(o))),
     "the election can be forced": (["leaderElection=true"], lambda o: env(o)["DISABLE_LEADER_ELECTION"] == "false"),
-    "claims only": (["nodeAPI=nodeclaim"], lambda o: not any(r[1].startswith("machines") for r in rights(o)) and ("karpenter.sh", "nodeclaims", "create") in rights(o)),
-    "machines only": (["nodeAPI=machine"], lambda o: not any(r[1].startswith(("nodeclaims", "nodepools")) for r in rights(o))),
+    "claims only": (["nodeAPI=nodeclaim"], lambda o: {r[2] for r in rights(o) if r[1].startswith("machines")} == {"get"} and ("karpenter.sh", "nodeclaims", "create") in rights(o)),
+    "machines only": (["nodeAPI=machine"], lambda o: {r[2] for r in rights(o) if r[1].startswith(("nodeclaims", "nodepools"))} == {"get"}),
     "without static pools no claim is made": (["featureGates.StaticCapacity=false"], lambda o: ("karpenter.sh", "nodeclaims", "create") not in rights(o)
                                               and not any(r[1].startswith("nodepools") for r in rights(o)) and "StaticCapacity=false" in env(o)["FEATURE_GATES"]),
     "secrets and configmaps are never read": ([], lambda o: not any(r[1] in ("secrets", "configmaps") for r in rights(o))),
