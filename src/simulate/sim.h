@@ -149,6 +149,7 @@ WARN_UNUSED int sim_timers_start(struct azure_simulator *s, struct err *err);
 void sim_timers_stop(struct azure_simulator *s);
 void sim_timers_finish(struct azure_simulator *s, int64_t due_ms, uint64_t operation);
 void sim_timers_node(struct azure_simulator *s, int64_t due_ms, enum sim_event_kind kind, const struct sim_node_job *job);
+void sim_timers_advance(struct azure_simulator *s, int64_t ms); /* what becomes due has happened when it returns */
 int64_t sim_timers_now_ms(const struct azure_simulator *s); /* the simulator's clock */
 int64_t sim_timers_wall_s(const struct azure_simulator *s);
 

@@ -195,8 +195,7 @@ static void advance_clock(struct azure_simulator *s, struct sim_request *q, stru
 		refuse(r, &err);
 		return;
 	}
-	s->clock_ms += ms;
-	pthread_cond_signal(&s->timers.changed);
+	sim_timers_advance(s, ms);
 	sim_reply_json(r, 200, json_pack("{s:I, s:I}", "now_ms", (json_int_t)sim_timers_now_ms(s), "wall_s", (json_int_t)sim_timers_wall_s(s)));
 }
 

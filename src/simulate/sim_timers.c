@@ -68,6 +68,17 @@ static void run(struct azure_simulator *s, const struct sim_event *e)
 	}
 }
 
+void sim_timers_advance(struct azure_simulator *s, int64_t ms)
+{
+	struct sim_timers *t = &s->timers;
+	s->clock_ms += ms;
+	while (t->heap.len && t->heap.data[0].due_ms <= sim_timers_now_ms(s)) {
+		struct sim_event e = take_first(t);
+		run(s, &e);
+	}
+	pthread_cond_signal(&t->changed);
+}
+
 static void *work(void *arg)
 {
 	struct azure_simulator *s = arg;

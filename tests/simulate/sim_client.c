@@ -109,15 +109,3 @@ void sim_wait(bool (*holds)(void *context), void *context)
 		clock_sleep_ms(5);
 	}
 }
-
-static bool in_state(void *context)
-{
-	const char **want = context;
-	return strcmp(sim_pool_state(want[0]), want[1]) == 0;
-}
-
-void sim_wait_state(const char *name, const char *state)
-{
-	const char *want[] = {name, state};
-	sim_wait(in_state, want);
-}

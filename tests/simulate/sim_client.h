@@ -33,5 +33,4 @@ void sim_pool_path(const char *name, char out[400]);
 void sim_settings(const char *json);
 void sim_advance(int64_t ms);
 const char *sim_pool_state(const char *name); /* provisioningState, "" when the pool does not exist; static buffer */
-void sim_wait_state(const char *name, const char *state);
 void sim_wait(bool (*holds)(void *context), void *context); /* at most 10 s */

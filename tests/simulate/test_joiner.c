@@ -117,7 +117,7 @@ START_TEST(a_node_joins_before_or_after_the_end_of_the_creation)
 	sim_settings("{\"join_ms\":-30000}");
 	free(make("late", SIM_GPU_POOL));
 	sim_advance(60001);
-	sim_wait_state("late", "Succeeded");
+	ck_assert_str_eq(sim_pool_state("late"), "Succeeded");
 	ck_assert_str_eq(node_of("late"), "");
 	sim_advance(30000);
 	sim_wait(is_there, (char[]){"aks-late-88620333-vmss000000"});
