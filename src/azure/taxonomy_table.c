@@ -6,14 +6,18 @@
 #define MINUTES(n) ((n) * 60)
 #define HOURS(n) ((n) * 3600)
 #define QUOTA "SubscriptionQuotaReached"
+#define MORE_CORES "request more Total Regional vCPUs, or delete VMs that are no longer needed"
 #define MORE_QUOTA "request more vCPU quota for this family in the region, or allow another instance type"
 
 const struct failure_row FAILURES[] = {
 	/* --- quota --- */
-	{"ErrCode_InsufficientVCPUQuota", "regional vcpu quota", 0, QUOTA, HANDLE_OFFERING, SCOPE_REGION, MINUTES(10), MINUTES(10), true,
-	 "All vCPUs that the subscription may have in this region are in use.", "request more Total Regional vCPUs, or delete VMs that are no longer needed"},
-	{"ErrCode_InsufficientVCPUQuota", NULL, 0, QUOTA, HANDLE_CREATE_ERROR, SCOPE_FAMILY, MINUTES(10), MINUTES(10), false,
-	 "AKS counted the vCPUs of the instance type's family, surge nodes of upgrades included, and there are not enough left.", MORE_QUOTA},
+	{NULL, "Insufficient regional vcpu quota", 0, QUOTA, HANDLE_OFFERING, SCOPE_REGION, MINUTES(10), MINUTES(10), true,
+	 "All vCPUs that the subscription may have in this region are in use.", MORE_CORES, "ErrCode_InsufficientVCPUQuota"},
+	{NULL, "Insufficient vcpu quota", 0, QUOTA, HANDLE_CREATE_ERROR, SCOPE_FAMILY, MINUTES(10), MINUTES(10), false,
+	 "AKS counted the vCPUs of the instance type's family, surge nodes of upgrades included, and there are not enough left.", MORE_QUOTA,
+	 "ErrCode_InsufficientVCPUQuota"},
+	{"ErrCode_InsufficientVCPUQuota|InsufficientVCPUQuota", NULL, 0, QUOTA, HANDLE_CREATE_ERROR, SCOPE_FAMILY, MINUTES(10), MINUTES(10), false,
+	 "AKS counted the vCPUs that the node needs, and there are not enough left.", MORE_QUOTA},
 	{NULL, "Family Cores quota", 0, QUOTA, HANDLE_CREATE_ERROR, SCOPE_FAMILY, MINUTES(10), MINUTES(10), false,
 	 "The subscription's vCPUs of the instance type's family are used up in this region; a limit of 0 is the usual start for GPU families.", MORE_QUOTA,
 	 "OperationNotAllowed, QuotaExceeded"},
@@ -22,7 +26,7 @@ const struct failure_row FAILURES[] = {
 	 "OperationNotAllowed, QuotaExceeded"},
 	{NULL, "exceeding approved Total Regional Cores quota", 0, QUOTA, HANDLE_OFFERING, SCOPE_REGION, MINUTES(10), MINUTES(10), true,
 	 "All vCPUs that the subscription may have in this region are in use, whatever their family.",
-	 "request more Total Regional vCPUs, or delete VMs that are no longer needed", "OperationNotAllowed, QuotaExceeded"},
+	 MORE_CORES, "OperationNotAllowed, QuotaExceeded"},
 	{NULL, "Submit a request for Quota increase", 0, QUOTA, HANDLE_CREATE_ERROR, SCOPE_FAMILY, MINUTES(10), MINUTES(10), false,
 	 "Some quota of the subscription is used up; the message names it.", "request more of the quota that the message names", "OperationNotAllowed, QuotaExceeded"},
 	{"QuotaExceeded", NULL, 0, QUOTA, HANDLE_CREATE_ERROR, SCOPE_FAMILY, MINUTES(10), MINUTES(10), false,
@@ -102,6 +106,10 @@ const struct failure_row FAILURES[] = {
 	 "The subscription has not registered Microsoft.ContainerService, and registering it did not work.", "run 'az provider register --namespace Microsoft.ContainerService'"},
 	{"AgentPoolAPIsNotSupported", NULL, 0, "AgentPoolsNotSupported", HANDLE_CONFIGURATION, SCOPE_NONE, 0, 0, false,
 	 "The cluster was made without scale sets and cannot have more agent pools.", "use a cluster whose pools are VirtualMachineScaleSets"},
+	{"K8sVersionNotSupported|AgentPoolK8sVersionNotSupported|ErrCode_K8sVersionNotSupported", NULL, 0, "AgentPoolsNotSupported", HANDLE_CONFIGURATION, SCOPE_NONE, 0, 0, false,
+	 "The cluster's Kubernetes version is out of support; no pools are made for it.", "upgrade the cluster ('az aks upgrade')"},
+	{"ServicePrincipalValidationClientError|ServicePrincipalNotFound", NULL, 0, "AuthenticationFailed", HANDLE_CONFIGURATION, SCOPE_NONE, 0, 0, false,
+	 "The cluster's own service principal is gone or its secret has expired.", "renew it: 'az aks update-credentials'"},
 	{NULL, NULL, 401, "AuthenticationFailed", HANDLE_CONFIGURATION, SCOPE_NONE, 0, 0, false,
 	 "The token was not accepted.", "check the provisioner's identity and tenant"},
 
@@ -128,6 +136,9 @@ const struct failure_row FAILURES[] = {
 	{NULL, "does not have enough capacity for|not enough IP addresses", 0, "SubnetFull", HANDLE_CREATE_ERROR, SCOPE_NONE, 0, 0, false,
 	 "The subnet has no room for one more node and its pods.", "use a larger subnet (vnetSubnetID, podSubnetID), lower maxPods, or free addresses",
 	 "BadRequest, InternalServerError"},
+	{"OutboundConnFailVMExtensionError|K8SAPIServerConnFailVMExtensionError|K8SAPIServerDNSLookupFailVMExtensionError", NULL, 0, "NodeBootstrapFailed", HANDLE_CREATE_ERROR,
+	 SCOPE_NONE, 0, 0, false, "The machine started but reaches neither the internet nor the cluster's API server (exit status 50, 51 or 52).",
+	 "let the subnet reach what AKS needs: firewall, routes, DNS"},
 	{"VMExtensionProvisioningError|VMExtensionProvisioningTimeout|VMExtensionHandlerNonTransientError|VMExtensionHandlerTransientError", NULL, 0, "NodeBootstrapFailed",
 	 HANDLE_CREATE_ERROR, SCOPE_NONE, 0, 0, false,
 	 "The machine started but could not be made a node; the exit status in the message says which step failed (50: no way to the internet, 124: time ran out).",
