@@ -14,6 +14,7 @@ static struct {
 	struct script launch, terminate;
 	struct row rows[INSTANCES];
 	enum err_kind broken;
+	bool in_steps;
 	struct buf log;
 } f;
 
@@ -32,6 +33,7 @@ static void append(struct script *s, const struct fake_step *step)
 
 void fake_cloud_on_launch(const struct fake_step *s) { append(&f.launch, s); }
 void fake_cloud_on_terminate(const struct fake_step *s) { append(&f.terminate, s); }
+void fake_cloud_in_steps(bool on) { f.in_steps = on; }
 void fake_cloud_break(enum err_kind kind) { f.broken = kind; }
 const char *fake_cloud_log(void) { return f.log.data ? f.log.data : ""; }
 void fake_cloud_log_clear(void) { buf_clear(&f.log); }
@@ -106,6 +108,21 @@ static int launch_scripted(const struct fake_step *s, const struct claim_view *c
 	return 0;
 }
 
+static bool says(const char *memo, const char *word) { return memo && strstr(memo, word); }
+
+static int launch_in_steps(const struct claim_view *claim, struct launch_result *out, struct err *err)
+{
+	char id[96];
+	snprintf(id, sizeof id, "fake:///%.64s", claim->name);
+	if (says(claim->memo, "operation") || (!claim->memo && find(claim->name)))
+		return launch_scripted(&(struct fake_step){.step = STEP_DONE, .provider_id = id, .labels = "{\"from\":\"cloud\"}"}, claim, out, err);
+	if (claim->memo) {
+		buf_printf(&f.log, "put %s\n", claim->name);
+		fake_cloud_put(claim->name, id, INSTANCE_CREATING, claim->created_s);
+	}
+	return launch_scripted(&(struct fake_step){.step = STEP_PERSIST, .memo = claim->memo ? "{\"operation\":1}" : "{\"put\":1}"}, claim, out, err);
+}
+
 static int launch(struct cloud *c, const struct claim_view *claim, struct launch_result *out, struct err *err)
 {
 	(void)c;
@@ -113,6 +130,8 @@ static int launch(struct cloud *c, const struct claim_view *claim, struct launch
 	buf_printf(&f.log, "launch %s %s\n", claim->name, claim->memo ? claim->memo : "-");
 	if (s)
 		return launch_scripted(s, claim, out, err);
+	if (f.in_steps)
+		return launch_in_steps(claim, out, err);
 	if (!claim->memo && !find(claim->name)) {
 		*out = (struct launch_result){.step = STEP_PERSIST, .memo = mem_strdup("{\"put\":1}")};
 		return 0;
@@ -130,6 +149,8 @@ static int terminate(struct cloud *c, const struct claim_view *claim, struct ter
 	if (s && s->error != ERR_NONE)
 		return err_set(err, s->error, "%s", s->message ? s->message : "the cloud is away");
 	*out = (struct terminate_result){.step = STEP_DONE};
+	if (!s && f.in_steps && !says(claim->memo, "delete"))
+		*out = (struct terminate_result){.step = STEP_PERSIST, .memo = mem_strdup("{\"delete\":1}")};
 	if (s) {
 		*out = (struct terminate_result){.step = s->step, .retry_ms = s->retry_ms, .memo = text_or_null(s->memo)};
 		snprintf(out->reason, sizeof out->reason, "%s", s->reason ? s->reason : "");

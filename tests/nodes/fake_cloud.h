@@ -16,6 +16,9 @@ void fake_cloud_reset(void);
 struct cloud *fake_cloud(void);
 void fake_cloud_on_launch(const struct fake_step *s);    /* the next unscripted launch answers this, once */
 void fake_cloud_on_terminate(const struct fake_step *s);
+/* Unscripted, it takes steps as ARM does, each with a memo: the intent, "put NAME" in the log and the operation, the machine with a label
+ * from=cloud; and in the end the deletion, then nothing. */
+void fake_cloud_in_steps(bool on);
 /* Instances: name is the claim's. provider_id of one that the fake made: "fake:///NAME". */
 void fake_cloud_put(const char *name, const char *provider_id, enum instance_state state, int64_t created_s);
 void fake_cloud_remove(const char *name);

@@ -47,6 +47,7 @@ void fixture_free(struct nodes *n)
 
 void fixture_restart(struct nodes *n)
 {
+	fake_crash(0, false);
 	close_caches(n);
 	memset(&n->holdoff, 0, sizeof n->holdoff);
 	open_caches(n);

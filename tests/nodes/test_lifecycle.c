@@ -351,6 +351,93 @@ START_TEST(a_crash_between_the_last_two_writes_loses_no_label)
 }
 END_TEST
 
+/* Passes until there is nothing to do, dying at the nth write; false: it never came to the nth. */
+static bool live_on(int nth, bool after)
+{
+	bool died = false;
+	struct err err = ERR_INIT;
+	fake_crash(nth, after);
+	for (int i = 0; i < 6 && claim(); i++)
+		if (fixture_pass(n, &NODES_LIFECYCLE, "nodeclaim/a", NULL, &err) < 0) {
+			died = true;
+			fixture_restart(n);
+		}
+	fake_crash(0, false);
+	return died;
+}
+
+static size_t puts_sent(void)
+{
+	size_t n_puts = 0;
+	for (const char *at = fake_cloud_log(); (at = strstr(at, "put a\n")); at++)
+		n_puts++;
+	return n_puts;
+}
+
+START_TEST(a_death_at_any_write_ends_in_the_same_state)
+{
+	enum { WRITES = 5 }; /* two memos, the Node, the status, the last metadata */
+	for (int at = 0; at < 2 * WRITES + 2; at++) {
+		int nth = at / 2 + 1;
+		setup();
+		fake_cloud_in_steps(true);
+		fixture_claim(d, "a", NULL);
+		fixture_node("n", "a", true);
+		ck_assert_int_eq(live_on(nth, at % 2), nth <= WRITES);
+		expect("Ready", "True", "Ready");
+		ck_assert_str_eq(meta_label(claim(), "from"), "cloud");
+		ck_assert_ptr_null(meta_annotation(claim(), ANNOTATION_OPERATION));
+		ck_assert_str_eq(meta_label(fake_object(&KUBE_NODES, NULL, "n"), LABEL_INITIALIZED), "true");
+		ck_assert_uint_eq(fake_cloud_size(), 1);
+		ck_assert_uint_eq(puts_sent(), nth == 2 && at % 2 == 0 ? 2 : 1); /* only a memo that was never stored lets the cloud see a second one */
+		quiet();
+		teardown();
+	}
+}
+END_TEST
+
+START_TEST(a_death_at_any_write_of_the_way_out_leaves_nothing)
+{
+	enum { WRITES = 4 }; /* the time of the end, the Node's deletion, a memo, the finalizer */
+	for (int at = 0; at < 2 * WRITES + 2; at++) {
+		int nth = at / 2 + 1;
+		setup();
+		fake_cloud_in_steps(true);
+		fixture_claim(d, "a", "{\"terminationGracePeriod\":\"1h\"}");
+		fixture_node("n", "a", true);
+		live_on(0, false);
+		json_object_set_new(json_object_get(fake_object(&KUBE_NODES, NULL, "n"), "metadata"), "finalizers", json_array());
+		json_object_set_new(json_object_get(claim(), "metadata"), "deletionTimestamp", json_string("2026-01-01T00:00:00Z"));
+		ck_assert_int_eq(live_on(nth, at % 2), nth <= WRITES);
+		ck_assert_ptr_null(claim());
+		ck_assert_uint_eq(fake_cloud_size(), 0);
+		teardown();
+	}
+}
+END_TEST
+
+START_TEST(a_claim_deleted_at_any_step_leaves_nothing)
+{
+	static const char *const MEMOS[] = {NULL, "{\"put\":1}", "{\"operation\":1}"};
+	for (size_t i = 0; i < sizeof MEMOS / sizeof MEMOS[0]; i++) {
+		setup();
+		fake_cloud_in_steps(true);
+		fixture_claim(d, "a", NULL);
+		json_object_set_new(json_object_get(claim(), "metadata"), "finalizers", json_pack("[s]", FINALIZER_TERMINATION));
+		if (MEMOS[i])
+			meta_set_annotation(claim(), ANNOTATION_OPERATION, MEMOS[i]);
+		if (i == 2)
+			fake_cloud_put("a", "fake:///a", INSTANCE_CREATING, 0);
+		json_object_set_new(json_object_get(claim(), "metadata"), "deletionTimestamp", json_string("2026-01-01T00:00:00Z"));
+		live_on(0, false);
+		ck_assert_ptr_null(claim());
+		ck_assert_uint_eq(fake_cloud_size(), 0);
+		ck_assert_uint_eq(puts_sent(), 0);
+		teardown();
+	}
+}
+END_TEST
+
 START_TEST(a_stale_copy_stores_nothing_and_starts_nothing)
 {
 	setup();
@@ -631,7 +718,8 @@ int main(void)
 		  claims_of_others_are_left_alone, labels_of_a_launch_never_replace_the_claims_own, a_refusal_says_why_and_is_not_tried_again_before_its_time,
 		  a_terminal_refusal_waits_for_a_change_or_a_restart, a_claim_that_contradicts_itself_is_invalid_and_asks_no_cloud, a_cloud_that_is_away_backs_off,
 		  no_capacity_is_tried_again_or_ends_the_claim, what_is_awaited_is_told, steps_in_a_row_are_bounded, a_restart_goes_on_from_the_memo,
-		  a_crash_between_the_last_two_writes_loses_no_label, a_stale_copy_stores_nothing_and_starts_nothing,
+		  a_crash_between_the_last_two_writes_loses_no_label, a_death_at_any_write_ends_in_the_same_state,
+		  a_death_at_any_write_of_the_way_out_leaves_nothing, a_claim_deleted_at_any_step_leaves_nothing, a_stale_copy_stores_nothing_and_starts_nothing,
 		  a_node_that_changed_meanwhile_is_registered_in_the_next_pass, two_nodes_of_one_machine_are_refused_until_one_is_gone, a_node_may_keep_its_own_taints,
 		  a_node_that_is_being_deleted_is_no_node, each_reason_of_an_uninitialized_node, a_node_that_vanishes_before_it_is_initialized_is_not_found,
 		  a_claim_without_a_machine_or_a_node_by_its_time_is_deleted, a_ready_claim_has_all_the_time, a_claim_nobody_took_up_goes_by_itself,

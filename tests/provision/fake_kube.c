@@ -17,8 +17,8 @@ static struct {
 	json_t *objects; /* plural -> array */
 	struct buf log;
 	const char *forbidden, *absent, *stale, *unreadable;
-	int requests, serial;
-	bool frozen;
+	int requests, serial, writes_left; /* before the crash; 0: none is planned, -1: crashed */
+	bool frozen, crash_after;
 	struct informer *informers;
 	struct kube_client client;
 	struct event_recorder events;
@@ -51,7 +51,7 @@ void fake_reset(void)
 	f.objects = json_object();
 	buf_clear(&f.log);
 	f.forbidden = f.absent = f.stale = f.unreadable = NULL;
-	f.requests = f.serial = 0;
+	f.requests = f.serial = f.writes_left = 0;
 	f.frozen = false;
 }
 
@@ -297,10 +297,31 @@ static void drop_listed(json_t *object)
 	json_object_del(meta, DIRECTIVE);
 }
 
-int kube_patch(struct kube_client *c, const struct kube_resource *r, const char *ns, const char *name, const char *sub, enum kube_patch_type type, const json_t *body,
-	       json_t **out, struct err *err)
+void fake_crash(int nth, bool after)
 {
-	(void)c;
+	f.writes_left = nth;
+	f.crash_after = after;
+}
+
+/* 0: alive, 1: this write is the last and is carried out, 2: the process is dead before it. */
+static int crash_at_write(void)
+{
+	if (f.writes_left == 0)
+		return 0;
+	if (f.writes_left > 1) {
+		f.writes_left--;
+		return 0;
+	}
+	int how = f.writes_left == 1 && f.crash_after ? 1 : 2;
+	f.writes_left = -1;
+	return how;
+}
+
+static int dead(struct err *err) { return err_set(err, ERR_NETWORK, "the process is dead"); }
+
+static int patch(const struct kube_resource *r, const char *ns, const char *name, const char *sub, enum kube_patch_type type, const json_t *body, json_t **out,
+		 struct err *err)
+{
 	if (absent(r, err))
 		return -1;
 	note("patch", r, sub, name);
@@ -322,9 +343,19 @@ int kube_patch(struct kube_client *c, const struct kube_resource *r, const char 
 	return 0;
 }
 
-int kube_delete(struct kube_client *c, const struct kube_resource *r, const char *ns, const char *name, const struct kube_delete_options *o, struct err *err)
+int kube_patch(struct kube_client *c, const struct kube_resource *r, const char *ns, const char *name, const char *sub, enum kube_patch_type type, const json_t *body,
+	       json_t **out, struct err *err)
 {
 	(void)c;
+	int crash = crash_at_write();
+	if (crash == 2)
+		return dead(err);
+	int rc = patch(r, ns, name, sub, type, body, crash ? NULL : out, err);
+	return crash ? dead(err) : rc;
+}
+
+static int delete(const struct kube_resource *r, const char *ns, const char *name, const struct kube_delete_options *o, struct err *err)
+{
 	if (absent(r, err))
 		return -1;
 	if (o && o->grace_s >= 0)
@@ -343,6 +374,16 @@ int kube_delete(struct kube_client *c, const struct kube_resource *r, const char
 	stamp(stored);
 	settle(r, stored);
 	return 0;
+}
+
+int kube_delete(struct kube_client *c, const struct kube_resource *r, const char *ns, const char *name, const struct kube_delete_options *o, struct err *err)
+{
+	(void)c;
+	int crash = crash_at_write();
+	if (crash == 2)
+		return dead(err);
+	int rc = delete(r, ns, name, o, err);
+	return crash ? dead(err) : rc;
 }
 
 void event_emit(struct event_recorder *e, const json_t *involved, const char *type, const char *reason, const char *fmt, ...)

@@ -17,6 +17,8 @@ void fake_forbid(const char *plural);        /* creations of that resource are d
 void fake_deny_reads(const char *plural);    /* reads of one object of that resource are denied; NULL: allowed again */
 void fake_no_crd(const char *plural);        /* the resource does not exist; NULL: it does */
 void fake_stale_lists(const char *plural);   /* lists of that resource are empty; NULL: they tell the truth */
+/* The process dies at the nth patch or deletion from now, before or after it is carried out: that one and all later ones fail. 0: none does. */
+void fake_crash(int nth, bool after);
 int fake_requests(void);                     /* reads and writes so far */
 const char *fake_log(void);                  /* writes since the last fake_log_clear; "event TYPE REASON NAME: message" for events */
 void fake_log_clear(void);
