@@ -78,7 +78,7 @@ static void put_action(struct buf *out, const struct failure_row *row, const cha
 {
 	static const char *const SCOPES[] = {
 		[SCOPE_NONE] = "", [SCOPE_SKU] = "the instance type", [SCOPE_FAMILY] = "the instance type's family", [SCOPE_ZONE] = "the instance type in the zone",
-		[SCOPE_SPOT] = "spot nodes", [SCOPE_REGION] = "the instance type",
+		[SCOPE_SPOT] = "spot nodes", [SCOPE_REGION] = "every instance type",
 	};
 	if (row->cooldown_s) {
 		buf_printf(out, "leaves %s alone for ", SCOPES[row->scope]);
