@@ -122,8 +122,7 @@ struct sim_operation {
 	char pool[SIM_POOL_NAME_MAX + 1];
 	uint64_t generation;
 	int64_t started_s, ended_s;     /* simulated wall time */
-	bool will_fail;
-	struct sim_operation_error error;
+	struct sim_operation_error *error; /* with which it will fail or has failed; owned; NULL: it will succeed */
 };
 /* Begins one on the pool; it will fail when the effect of a script says so. */
 struct sim_operation *sim_operations_begin(struct azure_simulator *s, struct sim_pool *p, enum sim_operation_kind kind, struct sim_effect *effect);

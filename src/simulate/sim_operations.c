@@ -21,7 +21,9 @@ const char *sim_operations_word(enum sim_operation_kind kind) { return WORDS[kin
 void sim_operations_free(void *operation)
 {
 	struct sim_operation *o = operation;
-	json_decref(o->error.details);
+	if (o->error)
+		json_decref(o->error->details);
+	free(o->error);
 	free(o);
 }
 
@@ -63,8 +65,8 @@ struct sim_operation *sim_operations_begin(struct azure_simulator *s, struct sim
 {
 	struct sim_operation *o = new_operation(s, p, kind);
 	if (effect->fail_operation) {
-		o->will_fail = true;
-		o->error = effect->error;
+		o->error = mem_alloc(sizeof *o->error);
+		*o->error = effect->error;
 		effect->error.details = NULL;
 	}
 	p->operation = o->id;
@@ -88,7 +90,7 @@ void sim_operations_run(struct azure_simulator *s, struct sim_operation *o)
 {
 	const struct sim_settings *t = &s->settings;
 	int64_t ms = o->kind == SIM_CREATE ? t->create_ms : o->kind == SIM_UPDATE ? t->update_ms : t->delete_ms;
-	if (o->kind != SIM_DELETE && !o->will_fail && t->join)
+	if (o->kind != SIM_DELETE && !o->error && t->join)
 		plan_join(s, o, ms);
 	if (ms <= 0)
 		sim_operations_finish(s, o->id, SIM_OPERATION_SUCCEEDED);
@@ -101,7 +103,7 @@ void sim_operations_finish(struct azure_simulator *s, uint64_t id, enum sim_oper
 	struct sim_operation *o = sim_operations_find(s, id);
 	if (!o || o->state != SIM_IN_PROGRESS)
 		return;
-	o->state = state == SIM_OPERATION_SUCCEEDED && o->will_fail ? SIM_OPERATION_FAILED : state;
+	o->state = state == SIM_OPERATION_SUCCEEDED && o->error ? SIM_OPERATION_FAILED : state;
 	o->ended_s = sim_timers_wall_s(s);
 	struct sim_pool *p = sim_pools_find_generation(s, o->pool, o->generation);
 	if (!p || p->operation != id)
@@ -158,9 +160,9 @@ void sim_operations_headers(struct azure_simulator *s, const struct sim_request 
 
 static json_t *error_json(const struct sim_operation *o)
 {
-	json_t *e = json_pack("{s:s, s:s}", "code", o->error.code, "message", o->error.message);
-	if (o->error.details)
-		json_object_set(e, "details", o->error.details);
+	json_t *e = json_pack("{s:s, s:s}", "code", o->error->code, "message", o->error->message);
+	if (o->error->details)
+		json_object_set(e, "details", o->error->details);
 	return e;
 }
 
@@ -209,9 +211,9 @@ void sim_operations_result(struct azure_simulator *s, struct sim_request *q, str
 	} else if (o->state == SIM_OPERATION_SUCCEEDED) {
 		r->status = 204;
 	} else {
-		struct sim_failure f = {.details = o->error.details};
 		bool failed = o->state == SIM_OPERATION_FAILED;
-		sim_errors_set(&f, 409, failed ? o->error.code : "OperationCanceled", "%s", failed ? o->error.message : "The operation was canceled.");
+		struct sim_failure f = {.details = failed ? o->error->details : NULL};
+		sim_errors_set(&f, 409, failed ? o->error->code : "OperationCanceled", "%s", failed ? o->error->message : "The operation was canceled.");
 		sim_errors_reply(s, r, &f);
 	}
 }
