@@ -71,6 +71,7 @@ struct http_request {
 	bool detached;                  /* the client's cancel does not end it: for farewells */
 	const struct http_tls *tls;     /* may be NULL */
 	int64_t stall_ms;               /* instead of the client's stall_s */
+	int64_t total_ms;               /* with `once`: until the answer is complete; 0: as long as bytes move */
 	size_t buffer_bytes;            /* of what arrives, instead of the client's; at least 1 KiB */
 	bool repeatable;                /* with `once`: libcurl may send it again when a connection kept open turns out to be dead */
 	bool once;                      /* do not retry here: the caller knows better what can be repeated */

@@ -23,6 +23,7 @@ struct exchange {
 	const struct http_request *request;
 	struct direct *connection;
 	int64_t moved_ms;     /* when bytes moved last */
+	int64_t end_ms;       /* when the answer must be complete; 0: no matter */
 	bool heard;           /* the answer has begun */
 	struct err *err;
 };
@@ -125,15 +126,24 @@ static int broken(const struct exchange *x, enum err_kind kind, const char *why)
 
 static bool is_set(const atomic_bool *flag) { return flag && atomic_load(flag); }
 
+static int in_time(const struct exchange *x)
+{
+	return x->end_ms && clock_now_ms() >= x->end_ms ? broken(x, ERR_TIMEOUT, "the answer was not complete in time") : 0;
+}
+
 static int wait_for(struct exchange *x, short events)
 {
 	int64_t stall_ms = x->request->stall_ms ? x->request->stall_ms : x->options->stall_s * 1000;
 	for (;;) {
+		if (in_time(x) < 0)
+			return -1;
 		if ((!x->request->detached && is_set(x->options->cancel)) || is_set(x->request->cancel))
 			return broken(x, ERR_CANCELLED, "the transfer was stopped");
 		int64_t left = x->moved_ms + stall_ms - clock_now_ms();
 		if (left <= 0)
 			return broken(x, ERR_TIMEOUT, "nothing was sent or received in time");
+		if (x->end_ms && x->end_ms - clock_now_ms() < left)
+			left = x->end_ms > clock_now_ms() ? x->end_ms - clock_now_ms() : 1;
 		struct pollfd p = {.fd = x->connection->fd, .events = events};
 		if (poll(&p, 1, left < 1000 ? (int)left : 1000) > 0)
 			return 0;
@@ -176,6 +186,8 @@ static int receive(struct exchange *x, struct answer *answer)
 		}
 		x->heard = true;
 		x->moved_ms = clock_now_ms();
+		if (in_time(x) < 0)
+			return -1;
 		if (answer_feed(answer, (str){bytes, n}, x->err) < 0)
 			return err_wrap(x->err, "%s", x->request->method);
 	}
@@ -235,12 +247,13 @@ bool direct_can(const struct http_options *o, const struct http_request *q)
 
 int direct_send(struct direct_pool *p, const struct http_options *o, const struct http_request *q, struct http_response *out, struct err *err)
 {
+	int64_t end_ms = q->total_ms ? clock_now_ms() + q->total_ms : 0;
 	struct direct *d = take(p, q);
 	for (bool kept = d != NULL;; kept = false, out->reconnected = true) {
 		bool keep = false;
 		if (!d && !(d = connect_to(o, q, err)))
 			return -1;
-		struct exchange x = {.options = o, .request = q, .connection = d, .err = err};
+		struct exchange x = {.options = o, .request = q, .connection = d, .end_ms = end_ms, .err = err};
 		int rc = speak(&x, out, &keep);
 		if (rc == 0 && keep)
 			give(p, d);

@@ -275,6 +275,8 @@ static void set_options(CURL *h, const struct transfer *x, struct state *s, char
 	curl_easy_setopt(h, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(h, CURLOPT_ERRORBUFFER, detail);
 	curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT_MS, (long)x->options->connect_ms);
+	if (x->request->once && x->request->total_ms)
+		curl_easy_setopt(h, CURLOPT_TIMEOUT_MS, (long)x->request->total_ms);
 	curl_easy_setopt(h, CURLOPT_BUFFERSIZE, (long)(x->request->buffer_bytes ? x->request->buffer_bytes : x->options->buffer_bytes));
 	curl_easy_setopt(h, CURLOPT_UPLOAD_BUFFERSIZE, (long)x->options->buffer_bytes);
 	curl_easy_setopt(h, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);

@@ -173,6 +173,18 @@ def stall(h, rest, query):
     h.cut()
 
 
+@route("/drip/")
+def drip(h, rest, query):
+    """/drip/NAME: a byte every 20 ms, for 4 s at most."""
+    h.send_response(200)
+    h.send_header("Content-Length", "200")
+    h.end_headers()
+    for _ in range(200):
+        h.wfile.write(b".")
+        h.wfile.flush()
+        time.sleep(0.02)
+
+
 @route("/redirect")
 def redirect(h, rest, query):
     h.body()

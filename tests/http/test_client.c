@@ -127,6 +127,20 @@ START_TEST(stall_and_refused_connection_are_errors_in_words)
 }
 END_TEST
 
+START_TEST(an_answer_that_drips_is_not_waited_for)
+{
+	for (int direct = 0; direct < 2; direct++) {
+		http_client_free(client);
+		client = http_client_new(&(struct http_options){.reach = ADDRESS_REACH_ANY, .stall_s = 10, .direct = direct});
+		int64_t before = clock_now_ms();
+		ck_assert_int_lt(send_request((struct http_request){.once = true, .no_redirect = true, .total_ms = 300}, "/drip/a"), 0);
+		ck_assert_int_eq(err.kind, ERR_TIMEOUT);
+		ck_assert_int_ge(clock_now_ms() - before, 290);
+		ck_assert_int_lt(clock_now_ms() - before, 3000);
+	}
+}
+END_TEST
+
 START_TEST(redirects_are_followed_up_to_the_limit)
 {
 	char *path = mem_printf("/hops/%d", LIMIT_REDIRECTS);
@@ -331,6 +345,7 @@ int main(void)
 	tcase_add_test(tc, failing_status_is_retried_then_handed_back);
 	tcase_add_test(tc, retry_after_is_honoured_and_too_long_a_one_is_not_waited_for);
 	tcase_add_test(tc, stall_and_refused_connection_are_errors_in_words);
+	tcase_add_test(tc, an_answer_that_drips_is_not_waited_for);
 	tcase_add_test(tc, redirects_are_followed_up_to_the_limit);
 	tcase_add_test(tc, credentials_do_not_follow_to_another_host);
 	tcase_add_test(tc, redirect_to_forbidden_or_odd_places_is_refused);
