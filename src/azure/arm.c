@@ -24,6 +24,7 @@
 #define RETRY_ASKED_MAX_MS 600000
 #define CONNECT_MS 30000
 #define STALL_S 60
+#define TOTAL_MS 60000
 #define NAMESPACE_MAX 64
 
 /* Attempts to register one resource provider. */
@@ -219,7 +220,8 @@ static int exchange_once(struct exchange *x, const char *authorization, struct e
 		headers[n++] = none_match;
 	const struct http_request q = {
 		.method = r->method, .url = x->url, .headers = headers, .authorization = authorization, .body = {.data = x->body.data, .len = x->body.len},
-		.body_max = LIMIT_ARM_ANSWER_BYTES, .once = true, .no_redirect = true, .repeatable = is_repeatable(r->method),
+		.body_max = LIMIT_ARM_ANSWER_BYTES, .total_ms = TOTAL_MS,
+		.once = true, .no_redirect = true, .repeatable = is_repeatable(r->method),
 	};
 	http_response_done(&x->response);
 	int64_t since = clock_now_ms();

@@ -82,7 +82,8 @@ int token_answer_get(const struct token_context *c, const char *url, const char 
 {
 	const char *const headers[] = {header, "Accept: application/json", NULL};
 	const struct http_request q = {
-		.method = "GET", .url = url, .headers = headers, .authorization = authorization, .body_max = 262144, .once = true, .no_redirect = true,
+		.method = "GET", .url = url, .headers = headers, .authorization = authorization, .body_max = 262144,
+		.total_ms = TOKEN_REQUEST_MS, .once = true, .no_redirect = true,
 	};
 	return http_client_send(c->local, &q, out, err);
 }

@@ -147,7 +147,8 @@ int token_entra_ask(const struct token_context *c, const struct token_form *fiel
 	const char *const headers[] = {"Content-Type: application/x-www-form-urlencoded", "Accept: application/json", NULL};
 	put_form(c, fields, n, &form);
 	const struct http_request q = {
-		.method = "POST", .url = url, .headers = headers, .body = {.data = form.data, .len = form.len}, .body_max = 262144, .once = true, .no_redirect = true,
+		.method = "POST", .url = url, .headers = headers, .body = {.data = form.data, .len = form.len}, .body_max = 262144,
+		.total_ms = TOKEN_REQUEST_MS, .once = true, .no_redirect = true,
 	};
 	if (http_client_send(c->authority, &q, &response, err) < 0)
 		return -1;

@@ -18,6 +18,7 @@ struct token_context { /* borrowed by a source while it fetches */
 	const char *arc_folder;
 	const char *claims;                /* JSON text of a CAE challenge, or NULL */
 };
+#define TOKEN_REQUEST_MS 30000        /* one question to a source; others may be waiting for the answer */
 struct token_grant { char *token; int64_t lifetime_s; };
 
 struct token_source {
