@@ -158,8 +158,11 @@ static json_t *node_info(const struct sim_pool *p, const char *name)
 static json_t *status(const struct azure_simulator *s, const struct sim_pool *p, const char *name, bool ready, bool devices)
 {
 	json_t *addresses = json_pack("[{s:s, s:s}, {s:s, s:s}]", "type", "InternalIP", "address", "127.0.0.1", "type", "Hostname", "address", name);
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:{s:{s:I}}}", "capacity", resources(p, devices, false), "allocatable", resources(p, devices, true), "conditions", conditions(s, ready),
-			 "addresses", addresses, "nodeInfo", node_info(p, name), "daemonEndpoints", "kubeletEndpoint", "Port", (json_int_t)s->settings.kubelet_port);
+	json_t *out = json_pack("{s:o, s:o, s:o, s:o, s:o}", "capacity", resources(p, devices, false), "allocatable", resources(p, devices, true), "conditions", conditions(s, ready),
+		"addresses", addresses, "nodeInfo", node_info(p, name));
+	if (s->settings.kubelet_port)
+		json_object_set_new(out, "daemonEndpoints", json_pack("{s:{s:I}}", "kubeletEndpoint", "Port", (json_int_t)s->settings.kubelet_port));
+	return out;
 }
 
 json_t *sim_node_make(const struct azure_simulator *s, const struct sim_pool *p, int index, bool ready, bool devices)

@@ -41,7 +41,7 @@ static const struct row ROWS[] = {
 	{"identity_header", TEXT, AT(identity_header), .text = "simulated-identity-header"},
 	{"join", BOOLEAN, AT(join), 1},
 	{"join_ms", NUMBER, AT(join_ms), 0, -DAY_MS, DAY_MS},
-	{"kubelet_port", NUMBER, AT(kubelet_port), 10250, 1, 65535},
+	{"kubelet_port", NUMBER, AT(kubelet_port), 0, 0, 65535},
 	{"lro", TEXT, AT(lro), .text = "async", .words = "async|operation_location|location|body"},
 	{"max_pools", NUMBER, AT(max_pools), 100, 1, LIMIT_SIMULATOR_POOLS},
 	{"page_size", NUMBER, AT(page_size), 0, 0, LIMIT_SIMULATOR_POOLS},

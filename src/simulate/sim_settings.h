@@ -11,7 +11,7 @@ struct sim_settings { /* owned strings */
 	bool join;                      /* whether they join at all */
 	int64_t ready_ms, device_plugin_ms; /* after joining: Ready=True, GPUs in capacity */
 	int64_t heartbeat_ms;           /* how often Ready's heartbeat is renewed; 0: never */
-	int64_t kubelet_port;
+	int64_t kubelet_port;           /* in a Node's status; 0: none is named */
 	char *lro;                      /* async | operation_location | location | body */
 	int64_t retry_after_ms;         /* in answers about running operations; 0: no header */
 	char *retry_after_style;        /* seconds | ms | x-ms | date */
