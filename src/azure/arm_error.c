@@ -204,6 +204,42 @@ static void add_quoted(struct building *b, json_t *node, str message)
 	}
 }
 
+static size_t find(str s, str what, size_t from)
+{
+	const char *found = from < s.len ? memmem(s.data + from, s.len - from, what.data, what.len) : NULL;
+	return found ? (size_t)(found - s.data) : s.len;
+}
+
+/* What follows "Message: ", up to the label after it. */
+static str labelled_message(str s)
+{
+	static const char *const ENDS[] = {"; InnerMessage:", "; Dependency:", "; AKSTeam:"};
+	size_t from = find(s, STR("Message: "), 0), to = s.len;
+	if (from == s.len)
+		return (str){"", 0};
+	from += strlen("Message: ");
+	for (size_t i = 0; i < sizeof ENDS / sizeof ENDS[0]; i++) {
+		size_t end = find(s, str_of(ENDS[i]), from);
+		to = end < to ? end : to;
+	}
+	return str_sub(s, from, to);
+}
+
+/* "Category: …; Code: VMExtensionProvisioningError; SubCode: …; Message: …; Dependency: …", as AKS tells what its parts met. */
+static void add_labelled(struct building *b, json_t *node, str message)
+{
+	for (size_t at = find(message, STR("Code: "), 0); at < message.len && b->nodes < LIMIT_ARM_ERROR_NODES; at = find(message, STR("Code: "), at)) {
+		bool sub = at >= 3 && memcmp(message.data + at - 3, "Sub", 3) == 0;
+		size_t label = sub ? at - 3 : at, from = at + strlen("Code: "), to = from;
+		while (to < message.len && isalnum((unsigned char)message.data[to]))
+			to++;
+		bool whole = (label == 0 || strchr("; ", message.data[label - 1])) && to > from && to < message.len && message.data[to] == ';';
+		if (whole)
+			add_detail(node, node_new(b, str_sub(message, from, to), sub ? (str){"", 0} : labelled_message(str_sub(message, to, message.len))));
+		at = to;
+	}
+}
+
 static void add_from_message(struct building *b, json_t *node, str message, int depth)
 {
 	str before = {"", 0};
@@ -211,6 +247,7 @@ static void add_from_message(struct building *b, json_t *node, str message, int 
 	json_t *child = inner ? node_of(b, inner, depth) : NULL;
 	if (!child) {
 		add_quoted(b, node, message);
+		add_labelled(b, node, message);
 		return;
 	}
 	json_object_set_new(node, "message", before.len ? line_value(before, ARM_MESSAGE_MAX) : json_copy(json_object_get(child, "message")));

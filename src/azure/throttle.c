@@ -123,31 +123,29 @@ static int64_t bucket_wait(const struct bucket *b, enum bucket_name name, double
 	return later(closed, lacking > 1e-9 ? (int64_t)ceil(lacking / SIZES[name].per_second * 1000) : 0);
 }
 
-/* What a request of the class looks at. */
-struct look { struct bucket *arm, *aks; int64_t wait_ms; };
+/* What a request of the class looks at. step_ms: a token's worth of the shared bucket that it waits for; 0: of none. */
+struct look { struct bucket *arm, *aks; int64_t wait_ms, step_ms; };
 
 static struct look look_at(struct throttle *t, enum arm_class class, const char *pool, int64_t now)
 {
 	const struct needs *n = &NEEDS[class];
 	bool starved = now - t->served_ms[class] >= PATIENCE_MS;
-	struct look l = {bucket_of(t, n->arm, pool, now), bucket_of(t, n->aks, pool, now), 0};
-	l.wait_ms = later(bucket_wait(l.arm, n->arm, starved ? 0 : n->arm_reserve, now), bucket_wait(l.aks, n->aks, starved ? 0 : n->aks_reserve, now));
-	l.wait_ms = later(l.wait_ms, t->closed_until_ms - now);
+	struct look l = {.arm = bucket_of(t, n->arm, pool, now), .aks = bucket_of(t, n->aks, pool, now)};
+	int64_t arm = bucket_wait(l.arm, n->arm, starved ? 0 : n->arm_reserve, now), aks = bucket_wait(l.aks, n->aks, starved ? 0 : n->aks_reserve, now);
+	enum bucket_name scarce = aks >= arm ? n->aks : n->arm;
+	l.wait_ms = later(later(arm, aks), t->closed_until_ms - now);
+	l.step_ms = scarce < BUCKETS ? (int64_t)(1000 / SIZES[scarce].per_second) : 0;
 	return l;
 }
 
 /* Those who wait for a shared budget are sent away to different times, a token's worth apart, so that they do not all come back for one. */
-static int64_t spread(struct throttle *t, enum arm_class class, int64_t wait_ms, int64_t now)
+static int64_t spread(struct throttle *t, enum arm_class class, const struct look *l, int64_t now)
 {
-	enum bucket_name shared = NEEDS[class].aks;
-	if (shared >= BUCKETS || class == ARM_LIST) /* one asker */
-		return wait_ms;
-	int64_t step = (int64_t)(1000 / SIZES[shared].per_second);
-	int64_t at = later(now + wait_ms, t->promised_ms[class] + step);
-	if (at - now > later(QUEUE_MAX_MS, wait_ms))
-		at = now + later(QUEUE_MAX_MS, wait_ms);
-	t->promised_ms[class] = at;
-	return at - now;
+	if (!l->step_ms || class == ARM_LIST) /* one asker */
+		return l->wait_ms;
+	int64_t at = later(now + l->wait_ms, t->promised_ms[class] + l->step_ms), latest = now + later(QUEUE_MAX_MS, l->wait_ms);
+	t->promised_ms[class] = at < latest ? at : latest;
+	return t->promised_ms[class] - now;
 }
 
 int64_t throttle_take(struct throttle *t, enum arm_class class, const char *pool)
@@ -155,7 +153,7 @@ int64_t throttle_take(struct throttle *t, enum arm_class class, const char *pool
 	int64_t now = t->now_ms();
 	pthread_mutex_lock(&t->mu);
 	struct look l = look_at(t, class, pool, now);
-	int64_t wait = l.wait_ms > 0 ? spread(t, class, l.wait_ms, now) : 0;
+	int64_t wait = l.wait_ms > 0 ? spread(t, class, &l, now) : 0;
 	if (wait == 0) {
 		l.arm->tokens -= 1;
 		if (l.aks)

@@ -122,6 +122,25 @@ START_TEST(quoted_codes_are_walked)
 }
 END_TEST
 
+START_TEST(labelled_codes_are_walked)
+{
+	struct walked all = {0};
+	arm_error_read(&e, 400, NULL,
+		       STR("{\"code\":\"CreateVMSSAgentPoolFailed\",\"message\":\"x Details: Category: ClientError; Code: VMExtensionProvisioningError; "
+			   "SubCode: OutboundConnFail; Message: no way; out; InnerMessage: ; Dependency: d; AKSTeam:\"}"));
+	arm_error_walk(&e, note, &all);
+	ck_assert_ptr_nonnull(strstr(all.seen, "VMExtensionProvisioningError=no way; out;OutboundConnFail=;"));
+	arm_error_done(&e);
+	static const char *const OTHERS[] = {"Code: ; Code: x", "StatusCode: 400; y", "Code: 1", "SubCode:", "bCode: x;"};
+	for (size_t i = 0; i < sizeof OTHERS / sizeof OTHERS[0]; i++) {
+		CLEANUP(json_decrefp) json_t *o = json_pack("{s:s, s:s}", "code", "A", "message", OTHERS[i]);
+		arm_error_of_json(&e, 0, o);
+		ck_assert_msg(!json_object_get(e.tree, "details"), "%s", OTHERS[i]);
+		arm_error_done(&e);
+	}
+}
+END_TEST
+
 START_TEST(an_operations_error_is_an_object_already)
 {
 	CLEANUP(json_decrefp) json_t *o = json_pack("{s:s, s:s}", "code", "VMExtensionProvisioningError", "message", "late");
@@ -213,6 +232,6 @@ END_TEST
 
 int main(void)
 {
-	CHECK_RUN("arm_error", 20, every_shape_is_understood, truncated_bodies_are_described, the_walk_is_depth_first_and_stops, quoted_codes_are_walked,
+	CHECK_RUN("arm_error", 20, every_shape_is_understood, truncated_bodies_are_described, the_walk_is_depth_first_and_stops, quoted_codes_are_walked, labelled_codes_are_walked,
 		  an_operations_error_is_an_object_already, depth_is_limited, number_is_limited, long_text_is_cut_between_characters, what_is_no_utf8_becomes_utf8);
 }

@@ -73,6 +73,8 @@ START_TEST(writes_of_all_pools_share_arms_bucket)
 			break;
 	}
 	ck_assert_int_eq(n, 200);
+	ck_assert_int_eq(throttle_take(t, ARM_PUT, "q1"), 200); /* a tenth of a second after the one before */
+	ck_assert_int_eq(throttle_take(t, ARM_PUT, "q2"), 300);
 	now += 1000;
 	ck_assert_int_eq(throttle_take(t, ARM_PUT, "late"), 0);
 	throttle_free(t);
