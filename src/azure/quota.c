@@ -87,6 +87,7 @@ struct counter { int64_t used, limit; };
 struct quota {
 	pthread_mutex_t mu;
 	struct map counters, coming;  /* name -> struct counter; `coming`: the pages of a reading so far */
+	size_t pages;
 	int64_t read_ms, reading_ms;  /* -1: never, none */
 	bool shortage;                /* found in these counters */
 };
@@ -142,6 +143,7 @@ bool quota_due(struct quota *q, int64_t now_ms)
 		q->reading_ms = now_ms;
 		map_done(&q->coming);
 		q->coming.free_value = free;
+		q->pages = 0;
 	}
 	pthread_mutex_unlock(&q->mu);
 	return yes;
@@ -187,6 +189,7 @@ static void swap_in(struct quota *q, int64_t now_ms)
 	map_done(&q->counters);
 	q->counters = q->coming;
 	q->coming = (struct map){.free_value = free};
+	q->pages = 0;
 	q->read_ms = now_ms;
 	q->reading_ms = -1;
 	q->shortage = false;
@@ -199,14 +202,14 @@ int quota_feed(struct quota *q, const json_t *page, int64_t now_ms, const char *
 		return err_set(err, ERR_PROTOCOL, "azure's answer about quota has no list of values");
 	const char *link = json_text_at(page, "", "nextLink", NULL);
 	pthread_mutex_lock(&q->mu);
-	bool fits_in = q->coming.count + json_array_size(values) <= LIMIT_QUOTA_COUNTERS;
+	bool fits_in = q->coming.count + json_array_size(values) <= LIMIT_QUOTA_COUNTERS && ++q->pages <= LIMIT_QUOTA_PAGES;
 	for (size_t i = 0; fits_in && i < json_array_size(values); i++)
 		keep(q, json_array_get(values, i));
 	if (fits_in && !link[0])
 		swap_in(q, now_ms);
 	pthread_mutex_unlock(&q->mu);
 	if (!fits_in)
-		return err_set(err, ERR_LIMIT, "azure's answer about quota has more than %d counters", LIMIT_QUOTA_COUNTERS);
+		return err_set(err, ERR_LIMIT, "azure's answer about quota has more than %d counters or %d pages", LIMIT_QUOTA_COUNTERS, LIMIT_QUOTA_PAGES);
 	*next = link[0] ? link : NULL;
 	return 0;
 }

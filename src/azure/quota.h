@@ -19,7 +19,7 @@ char *quota_path(const struct azure_environment *e);
 /* Whether the counters should be read now; then the caller has undertaken to do so: others get false meanwhile. */
 bool quota_due(struct quota *q, int64_t now_ms);
 /* One page of the answer. *next is its nextLink (borrowed) or NULL: the last page, from which on the counters count. ERR_PROTOCOL for what is no
- * page, ERR_LIMIT past LIMIT_QUOTA_COUNTERS; then, as when a request fails, call quota_failed. */
+ * page, ERR_LIMIT past LIMIT_QUOTA_COUNTERS and LIMIT_QUOTA_PAGES; then, as when a request fails, call quota_failed. */
 WARN_UNUSED int quota_feed(struct quota *q, const json_t *page, int64_t now_ms, const char **next, struct err *err);
 /* The reading came to nothing: the old counters serve on to their age, and it is due again after QUOTA_READING_MS. */
 void quota_failed(struct quota *q, int64_t now_ms);

@@ -79,3 +79,4 @@
 #define LIMIT_ARM_ERROR_NODES 64                   /* errors of one answer that are looked at */
 #define LIMIT_ARM_CREDENTIAL_BYTES ((size_t)64 << 10) /* a federated token or certificate file */
 #define LIMIT_QUOTA_COUNTERS 4096                  /* counters of a subscription in one region */
+#define LIMIT_QUOTA_PAGES 64                       /* pages of them */

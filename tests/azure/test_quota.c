@@ -198,6 +198,10 @@ START_TEST(counters_have_a_limit)
 		ck_assert_int_eq(quota_feed(q, page, 0, &next, &err), n == LIMIT_QUOTA_COUNTERS ? 0 : -1);
 	}
 	ck_assert_int_eq(err.kind, ERR_LIMIT);
+	CLEANUP(json_decrefp) json_t *page = json_pack("{s:[],s:s}", "value", "nextLink", "https://management.azure.com/itself");
+	ck_assert(quota_due(q, QUOTA_AGE_MS));
+	for (int n = 1; n <= LIMIT_QUOTA_PAGES + 1; n++)
+		ck_assert_int_eq(quota_feed(q, page, QUOTA_AGE_MS, &next, &err), n <= LIMIT_QUOTA_PAGES ? 0 : -1);
 	quota_free(q);
 }
 END_TEST
