@@ -111,7 +111,7 @@ static void connect_arm(struct azure *a)
 		.environment = o->environment, .tokens = a->tokens, .throttle = a->throttle, .api_version = o->api_version, .user_agent = o->user_agent,
 		.cancel = o->cancel, .on_call = on_call, .context = a,
 	});
-	a->pools = pools_new(a->arm, o->environment, &o->hooks, o->cancel);
+	a->pools = pools_new(a->arm, o->environment, &o->hooks, o->list_ms, o->cancel);
 }
 
 struct cloud *azure_new(const struct azure_options *o)

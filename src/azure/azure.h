@@ -11,6 +11,7 @@ struct azure_options {
 	struct cloud_hooks hooks;
 	bool quota_preflight;                        /* ask Microsoft.Compute usages before the PUT */
 	bool offline;                                /* explain only: no tokens, no threads */
+	int64_t list_ms;                             /* least time between lists of agent pools; 0: 1 s */
 	const atomic_bool *cancel;
 };
 struct cloud *azure_new(const struct azure_options *o);

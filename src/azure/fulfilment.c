@@ -125,8 +125,10 @@ static int refused(const struct arm_answer *answer, int *attempts, int64_t *wait
 	switch (why->row->handling) {
 	case HANDLE_GONE:
 		return answer->status == 404 ? 1 : 3;
-	case HANDLE_IN_PROGRESS:
 	case HANDLE_REREAD:
+		*wait_ms = 1; /* a list comes before */
+		return 2;
+	case HANDLE_IN_PROGRESS:
 		*wait_ms = azure_jitter(IN_PROGRESS_MIN_MS, IN_PROGRESS_MAX_MS);
 		return 2;
 	case HANDLE_THROTTLED:

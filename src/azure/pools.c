@@ -9,10 +9,10 @@
 #include <pthread.h>
 #include <string.h>
 
-#define FIRST_MS 1000      /* between the first lists after something is expected */
-#define SECOND_MS 2000
-#define STEADY_MS 5000
-#define PATIENT_MS 10000   /* after PATIENT_AFTER_MS without a change */
+/* Between lists, in units of the least spacing: after something is expected, then the second, then on, and after PATIENT_AFTER_MS
+ * without a change. */
+enum { FIRST = 1, SECOND = 2, STEADY = 5, PATIENT = 10 };
+#define UNIT_MS 1000
 #define PATIENT_AFTER_MS 120000
 #define YIELD_MS 10000     /* how long pools_yield lasts */
 #define FAILED_MS 2000     /* after a failed list, doubled each time */
@@ -31,6 +31,7 @@ struct pools {
 	const struct azure_environment *environment;
 	struct cloud_hooks hooks;
 	const atomic_bool *cancel;
+	int64_t unit_ms;
 	pthread_t thread;
 	bool started;
 	pthread_mutex_t mu;     /* guards all below */
@@ -80,12 +81,12 @@ static int64_t spacing(const struct pools *p, int64_t now)
 		return ms < FAILED_MAX_MS ? ms : FAILED_MAX_MS;
 	}
 	if (now < p->yield_ms)
-		return STEADY_MS;
+		return STEADY * p->unit_ms;
 	if (p->asked || p->rounds == 0)
-		return FIRST_MS;
+		return FIRST * p->unit_ms;
 	if (p->rounds == 1)
-		return SECOND_MS;
-	return now - p->changed_ms < PATIENT_AFTER_MS ? STEADY_MS : PATIENT_MS;
+		return SECOND * p->unit_ms;
+	return (now - p->changed_ms < PATIENT_AFTER_MS ? STEADY : PATIENT) * p->unit_ms;
 }
 
 /* When the next list is due; -1: not at all. */
@@ -249,13 +250,14 @@ static void need(struct pools *p)
 	pthread_cond_signal(&p->wake);
 }
 
-struct pools *pools_new(struct arm *arm, const struct azure_environment *e, const struct cloud_hooks *hooks, const atomic_bool *cancel)
+struct pools *pools_new(struct arm *arm, const struct azure_environment *e, const struct cloud_hooks *hooks, int64_t unit_ms, const atomic_bool *cancel)
 {
 	struct pools *p = mem_alloc(sizeof *p);
 	p->arm = arm;
 	p->environment = e;
 	p->hooks = *hooks;
 	p->cancel = cancel;
+	p->unit_ms = unit_ms ? unit_ms : UNIT_MS;
 	p->entries.free_value = entry_free;
 	pthread_mutex_init(&p->mu, NULL);
 	pthread_condattr_t attributes;

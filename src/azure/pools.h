@@ -7,7 +7,8 @@
 #include "azure/arm.h"
 
 struct pools;
-struct pools *pools_new(struct arm *arm, const struct azure_environment *e, const struct cloud_hooks *hooks, const atomic_bool *cancel);
+/* unit_ms: the least time between lists, 0: 1 s. */
+struct pools *pools_new(struct arm *arm, const struct azure_environment *e, const struct cloud_hooks *hooks, int64_t unit_ms, const atomic_bool *cancel);
 void pools_free(struct pools *p); /* joins the thread */
 /* The claim waits for its pool to change: list on until pools_settled. Each LIST that changes the pool's state (or shows it gone) calls
  * hooks->changed(claim). */

@@ -11,6 +11,7 @@
 #define SLOW_S 1200
 #define POLL_MS 300000
 #define REFUSED_MS 60000 /* after a DELETE that was refused */
+#define RECENT_MS 3000  /* how old a list may be that says what to do first */
 #define SETTLE_MS 15000  /* a list may show for so long what was before the DELETE */
 
 struct terminate {
@@ -91,6 +92,7 @@ static int abort_creation(struct terminate *t)
 		return hold_on(t, wait_ms, "", "");
 	}
 	t->flight->abort_sent = true;
+	t->flight->look_ms = clock_now_ms();
 	pools_expect(t->a->pools, t->pool, t->claim->name);
 	if (sent < 0)
 		return -1;
@@ -176,6 +178,13 @@ static int present(struct terminate *t, const json_t *pool)
 	return delete_pool(t, pool);
 }
 
+/* What creating waits for is not waited for here; and a state that was true when the Node joined may be days old. */
+static void begin_ending(struct flight *f)
+{
+	int64_t recent = clock_now_ms() - RECENT_MS;
+	*f = (struct flight){.ending = true, .put_unsure = f->put_unsure, .look_ms = f->look_ms > recent ? f->look_ms : recent};
+}
+
 /* --- the step ---------------------------------------------------------------------------------------------------- */
 
 static int step(struct terminate *t)
@@ -206,8 +215,8 @@ int azure_terminate(struct cloud *c, const struct claim_view *claim, struct term
 		out->retry_ms = 1000;
 		return 0;
 	}
-	if (!t.flight->ending) /* what creating waits for is not waited for here */
-		*t.flight = (struct flight){.ending = true, .put_unsure = t.flight->put_unsure, .look_ms = t.flight->look_ms};
+	if (!t.flight->ending)
+		begin_ending(t.flight);
 	t.readable = memo_read(&t.memo, claim->memo, &ignored) == 0;
 	if (!t.memo.pool[0])
 		agent_pool_name(claim, t.memo.pool);

@@ -77,8 +77,9 @@ void offerings_block(struct offerings *o, const char *instance_type, const char 
 
 static bool covers(const struct entry *e, const char *type, const char *family, const char *zone, const char *capacity)
 {
-	bool any_type = strncmp(e->type, "family:", 7) == 0 ? strcasecmp(e->type + 7, family) == 0 : strcasecmp(e->type, type) == 0;
-	return any_type && (!e->zone[0] || strcasecmp(e->zone, zone) == 0) && (!e->capacity[0] || strcmp(e->capacity, capacity) == 0);
+	bool of_family = strncmp(e->type, "family:", 7) == 0;
+	bool its_type = !e->type[0] || (of_family ? strcasecmp(e->type + 7, family) == 0 : strcasecmp(e->type, type) == 0);
+	return its_type && (!e->zone[0] || strcasecmp(e->zone, zone) == 0) && (!e->capacity[0] || strcmp(e->capacity, capacity) == 0);
 }
 
 bool offerings_blocked(struct offerings *o, const char *instance_type, const char *family, const char *zone, const char *capacity_type, char reason[65],

@@ -7,7 +7,8 @@
 struct offerings;
 struct offerings *offerings_new(void);
 void offerings_free(struct offerings *o);
-/* instance_type "Standard_NC24ads_A100_v4" or a family prefixed "family:"; zone and capacity_type "" for any. The longest cool-down wins. */
+/* instance_type "Standard_NC24ads_A100_v4" or a family prefixed "family:"; "" for any, as of zone and capacity_type. The longest cool-down
+ * wins. */
 void offerings_block(struct offerings *o, const char *instance_type, const char *zone, const char *capacity_type, int64_t for_s, const char *reason);
 /* Whether the offering is blocked now, by an entry of itself, of any zone, or of its family. reason (may be NULL) gets why, ends_s when. */
 bool offerings_blocked(struct offerings *o, const char *instance_type, const char *family, const char *zone, const char *capacity_type,

@@ -23,12 +23,14 @@ START_TEST(an_entry_covers_its_zone_capacity_type_and_no_more)
 }
 END_TEST
 
-START_TEST(empty_zone_and_capacity_mean_any)
+START_TEST(empty_means_any)
 {
 	struct offerings *o = offerings_new();
 	offerings_block(o, "Standard_A", "", "", 60, "r");
 	ck_assert(blocked(o, "Standard_A", "F", "3", "spot"));
 	ck_assert(blocked(o, "Standard_A", "F", "", "on-demand"));
+	offerings_block(o, "", "", "spot", 60, "r");
+	ck_assert(blocked(o, "Standard_B", "F", "3", "spot") && !blocked(o, "Standard_B", "F", "3", "on-demand"));
 	offerings_free(o);
 }
 END_TEST
@@ -87,6 +89,6 @@ END_TEST
 
 int main(void)
 {
-	CHECK_RUN("offerings", 20, an_entry_covers_its_zone_capacity_type_and_no_more, empty_zone_and_capacity_mean_any, a_family_covers_its_members,
+	CHECK_RUN("offerings", 20, an_entry_covers_its_zone_capacity_type_and_no_more, empty_means_any, a_family_covers_its_members,
 		  the_longest_cool_down_wins, entries_end, past_the_ceiling_the_first_to_end_makes_room);
 }
