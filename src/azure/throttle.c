@@ -8,17 +8,18 @@
 #include <math.h>
 #include <pthread.h>
 
-enum bucket_name { ARM_READS, ARM_WRITES, ARM_DELETES, AKS_REQUESTS, AKS_OPERATIONS, BUCKETS, PER_POOL = BUCKETS, NO_BUCKET };
+enum bucket_name { ARM_READS, ARM_WRITES, ARM_DELETES, AKS_REQUESTS, AKS_OPERATIONS, OTHER_SERVICES, BUCKETS, PER_POOL = BUCKETS };
 struct size { double burst, per_second; };
 static const struct size SIZES[BUCKETS + 1] = {
 	[ARM_READS] = {250, 25}, [ARM_WRITES] = {200, 10}, [ARM_DELETES] = {200, 10}, [AKS_REQUESTS] = {60, 1}, [AKS_OPERATIONS] = {200, 2},
+	[OTHER_SERVICES] = {100, 5},
 	[PER_POOL] = {20, 1.0 / 60},
 };
 /* What a class takes: one token from each bucket, if `reserve` stay behind. */
-static const struct needs { enum bucket_name arm, aks; double arm_reserve, aks_reserve; } NEEDS[ARM_CLASSES] = {
+static const struct needs { enum bucket_name arm, service; double arm_reserve, service_reserve; } NEEDS[ARM_CLASSES] = {
 	[ARM_LIST] = {ARM_READS, AKS_REQUESTS, 50, 10}, [ARM_GET] = {ARM_READS, AKS_REQUESTS, 25, 5},
 	[ARM_DELETE] = {ARM_DELETES, AKS_REQUESTS, 0, 0}, [ARM_PUT] = {ARM_WRITES, PER_POOL, 0, 0},
-	[ARM_OPERATION] = {ARM_READS, AKS_OPERATIONS, 0, 0}, [ARM_OTHER] = {ARM_READS, NO_BUCKET, 10, 0},
+	[ARM_OPERATION] = {ARM_READS, AKS_OPERATIONS, 0, 0}, [ARM_OTHER] = {ARM_READS, OTHER_SERVICES, 10, 0},
 };
 #define POOLS_MAX 1024            /* remembered; those whose bucket is full again are forgotten first */
 #define CLOSED_DEFAULT_MS 10000   /* a 429 without Retry-After */
@@ -104,8 +105,6 @@ static struct bucket *pool_bucket(struct throttle *t, const char *pool, int64_t 
 
 static struct bucket *bucket_of(struct throttle *t, enum bucket_name name, const char *pool, int64_t now)
 {
-	if (name == NO_BUCKET)
-		return NULL;
 	struct bucket *b = name == PER_POOL ? pool_bucket(t, pool ? pool : "", now) : &t->buckets[name];
 	refill(b, name, now);
 	return b;
@@ -116,24 +115,23 @@ static int64_t later(int64_t a, int64_t b) { return a > b ? a : b; }
 /* Milliseconds until the bucket holds one token above the reserve. */
 static int64_t bucket_wait(const struct bucket *b, enum bucket_name name, double reserve, int64_t now)
 {
-	if (!b)
-		return 0;
 	int64_t closed = b->closed_until_ms > now ? b->closed_until_ms - now : 0;
 	double lacking = 1 + reserve - b->tokens;
 	return later(closed, lacking > 1e-9 ? (int64_t)ceil(lacking / SIZES[name].per_second * 1000) : 0);
 }
 
 /* What a request of the class looks at. step_ms: a token's worth of the shared bucket that it waits for; 0: of none. */
-struct look { struct bucket *arm, *aks; int64_t wait_ms, step_ms; };
+struct look { struct bucket *arm, *service; int64_t wait_ms, step_ms; };
 
 static struct look look_at(struct throttle *t, enum arm_class class, const char *pool, int64_t now)
 {
 	const struct needs *n = &NEEDS[class];
 	bool starved = now - t->served_ms[class] >= PATIENCE_MS;
-	struct look l = {.arm = bucket_of(t, n->arm, pool, now), .aks = bucket_of(t, n->aks, pool, now)};
-	int64_t arm = bucket_wait(l.arm, n->arm, starved ? 0 : n->arm_reserve, now), aks = bucket_wait(l.aks, n->aks, starved ? 0 : n->aks_reserve, now);
-	enum bucket_name scarce = aks >= arm ? n->aks : n->arm;
-	l.wait_ms = later(later(arm, aks), t->closed_until_ms - now);
+	struct look l = {.arm = bucket_of(t, n->arm, pool, now), .service = bucket_of(t, n->service, pool, now)};
+	int64_t arm = bucket_wait(l.arm, n->arm, starved ? 0 : n->arm_reserve, now);
+	int64_t service = bucket_wait(l.service, n->service, starved ? 0 : n->service_reserve, now);
+	enum bucket_name scarce = service >= arm ? n->service : n->arm;
+	l.wait_ms = later(later(arm, service), t->closed_until_ms - now);
 	l.step_ms = scarce < BUCKETS ? (int64_t)(1000 / SIZES[scarce].per_second) : 0;
 	return l;
 }
@@ -156,8 +154,7 @@ int64_t throttle_take(struct throttle *t, enum arm_class class, const char *pool
 	int64_t wait = l.wait_ms > 0 ? spread(t, class, &l, now) : 0;
 	if (wait == 0) {
 		l.arm->tokens -= 1;
-		if (l.aks)
-			l.aks->tokens -= 1;
+		l.service->tokens -= 1;
 		t->served_ms[class] = now;
 	}
 	pthread_mutex_unlock(&t->mu);
@@ -182,8 +179,6 @@ static int64_t closing_ms(int64_t asked)
 /* The service counts others' requests too: when it says no, its bucket is empty whatever ours says. */
 static void close_bucket(struct bucket *b, int64_t until)
 {
-	if (!b)
-		return;
 	b->closed_until_ms = later(b->closed_until_ms, until);
 	b->tokens = fmin(b->tokens, 0);
 }
@@ -201,7 +196,7 @@ void throttle_answered(struct throttle *t, enum arm_class class, const char *poo
 		if (remaining >= 0)
 			arm->tokens = fmin(arm->tokens, (double)remaining);
 		if (status == 429)
-			close_bucket(n->aks == NO_BUCKET ? arm : bucket_of(t, n->aks, pool, now), until);
+			close_bucket(bucket_of(t, n->service, pool, now), until);
 	}
 	pthread_mutex_unlock(&t->mu);
 }

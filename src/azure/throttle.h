@@ -1,13 +1,13 @@
-/* throttle.h: one gate for all requests to ARM and to the AKS resource provider: token buckets sized like the services' own
- * (burst/refill: reads 250/25 s⁻¹, writes and deletes 200/10 s⁻¹ at ARM; AKS: pool LIST, GET and DELETE 60/1 s⁻¹ together, operation
- * status 200/2 s⁻¹, PUT of one pool 20/1 min⁻¹), and what a 429 with Retry-After closes for everyone. Guarded by its own mutex; nothing
- * sleeps here: a closed gate says how long. Low remaining-request headers slow the low classes down first. */
+/* throttle.h: one gate for all requests to ARM and to the services behind it: token buckets sized like the services' own (burst/refill:
+ * reads 250/25 s⁻¹, writes and deletes 200/10 s⁻¹ at ARM; AKS: LIST, GET and DELETE of pools 60/1 s⁻¹ together, operation status 200/2 s⁻¹,
+ * PUT of one pool 20/1 min⁻¹; other services 100/5 s⁻¹), and what a 429 with Retry-After closes for everyone. Guarded by its own mutex;
+ * nothing sleeps here: a closed gate says how long. Low remaining-request headers slow the low classes down first. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-enum arm_class { ARM_LIST, ARM_GET, ARM_DELETE, ARM_PUT, ARM_OPERATION, ARM_OTHER /* usages, registration: ARM's own bucket only */, ARM_CLASSES };
+enum arm_class { ARM_LIST, ARM_GET, ARM_DELETE, ARM_PUT, ARM_OPERATION, ARM_OTHER /* usages, registration: other services than AKS */, ARM_CLASSES };
 struct throttle;
 struct throttle *throttle_new(int64_t (*now_ms)(void)); /* NULL: clock_now_ms */
 void throttle_free(struct throttle *t);
