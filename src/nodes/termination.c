@@ -3,7 +3,7 @@
  * Each pass does what can be done now, writes how far that is into the claim's conditions, and says when to come back.
  *
  * A Node whose machine is certainly gone has nothing to lose and goes at once. One without a claim is drained and goes; its machine, if
- * there is any, is the garbage collection's. */
+ * there is any, is the garbage collection's. One whose machine only sleeps goes alone, without its claim. */
 #include "nodes/nodes.h"
 
 #include "base/clock.h"
@@ -158,6 +158,34 @@ static int let_go(struct pass *p, struct err *err)
 	return 0;
 }
 
+/* --- Nodes that nobody wanted deleted ------------------------------------------------------------------------------- */
+
+static void see_state(void *context, const struct instance *i)
+{
+	bool *stopped = context;
+	*stopped |= i->state == INSTANCE_STOPPED;
+}
+
+/* Whether the Node was deleted before this process was there to see it. */
+static bool is_inherited(const struct pass *p)
+{
+	int64_t up_s = (clock_now_ms() - p->n->started_ms) / 1000;
+	return seconds_since(p, "deletionTimestamp") > up_s;
+}
+
+/* Clouds delete the Nodes of machines that are put to sleep, and they come back with the machines: that is no wish to lose the claim. So
+ * is a dead Node's deletion from before this process, as when a whole cluster slept, this process included. 1: let the Node alone go. */
+static int is_asleep(struct pass *p, struct err *err)
+{
+	bool stopped = false;
+	if (!p->claim || meta_deleting(p->claim))
+		return 0;
+	int rc = nodes_cloud_get(p->n, CONTROLLER, json_text_at(p->node, "", "spec", "providerID", NULL), see_state, &stopped, err);
+	if (rc < 0)
+		return err_wrap(err, "ask for the machine of node %s", meta_name(p->node));
+	return rc == 0 && (stopped || (!is_ready(p->node) && is_inherited(p)));
+}
+
 /* --- pods, volumes, instance: 0: done, 1: wait, -1: failed ---------------------------------------------------------- */
 
 static void set_draining(struct condition_set *s, const struct pass *p)
@@ -228,6 +256,9 @@ static int end_instance(struct pass *p, struct err *err)
 
 static int terminate(struct pass *p, struct err *err)
 {
+	int asleep = is_asleep(p, err);
+	if (asleep != 0)
+		return asleep < 0 ? -1 : let_go(p, err);
 	if (delete_claim(p, err) < 0)
 		return -1;
 	if (!is_ending(p) && is_vanished(p)) /* while it ends, the cloud says so to instance_end */

@@ -218,6 +218,7 @@ START_TEST(a_cloud_that_cannot_tell_means_the_long_way)
 {
 	json_t *node = start(&DIALECT_NODE_CLAIM);
 	ending_keep(ending_pod("ws1-0", "p"));
+	ending_stamp(the_claim(), 0);
 	unready(node, "False");
 	fake_cloud_remove("ws1");
 	fake_cloud_break(ERR_NETWORK);
@@ -234,11 +235,59 @@ START_TEST(a_stopped_machine_is_not_gone)
 {
 	json_t *node = start(&DIALECT_NODE_CLAIM);
 	ending_keep(ending_pod("ws1-0", "p"));
+	ending_stamp(the_claim(), 0);
 	unready(node, "Unknown");
 	fake_cloud_put("ws1", "fake:///ws1", INSTANCE_STOPPED, 1);
 	expect(pass());
 	ck_assert_ptr_nonnull(the_node());
 	ck_assert(logged("create pods/eviction p\n"));
+	finish();
+}
+END_TEST
+
+/* --- machines that sleep ------------------------------------------------------------------------------------------ */
+
+START_TEST(a_sleeping_machines_node_goes_without_its_claim)
+{
+	json_t *node = start(&DIALECT_NODE_CLAIM);
+	if (_i)
+		unready(node, "Unknown");
+	fake_cloud_put("ws1", "fake:///ws1", INSTANCE_STOPPED, 1);
+	expect(pass());
+	ck_assert_ptr_null(the_node());
+	ck_assert(!meta_deleting(the_claim()));
+	ck_assert(fake_cloud_has("ws1"));
+	ck_assert_str_eq(fake_cloud_log(), "");
+	finish();
+}
+END_TEST
+
+static const struct { bool ready; int64_t deleted_s; bool kept; } INHERITED[] = {{false, -70, true}, {false, -50, false}, {true, -70, false}};
+
+START_TEST(a_dead_node_deleted_before_this_process_goes_without_its_claim)
+{
+	json_t *node = start(&DIALECT_NODE_CLAIM);
+	n->started_ms = clock_now_ms() - 60000;
+	ending_stamp(node, INHERITED[_i].deleted_s);
+	if (!INHERITED[_i].ready)
+		unready(node, "Unknown");
+	expect(pass());
+	ck_assert_ptr_null(the_node());
+	ck_assert(meta_deleting(the_claim()) == !INHERITED[_i].kept);
+	finish();
+}
+END_TEST
+
+START_TEST(a_claim_is_not_given_up_while_the_cloud_cannot_tell)
+{
+	start(&DIALECT_NODE_CLAIM);
+	fake_cloud_break(ERR_NETWORK);
+	ck_assert_int_eq(pass(), -1);
+	ck_assert(!meta_deleting(the_claim()));
+	ck_assert_ptr_nonnull(the_node());
+	fake_cloud_break(ERR_NONE);
+	expect(pass());
+	ck_assert(meta_deleting(the_claim()));
 	finish();
 }
 END_TEST
@@ -449,6 +498,9 @@ int main(void)
 	tcase_add_test(t, a_ready_node_is_drained_whatever_the_cloud_says);
 	tcase_add_test(t, a_cloud_that_cannot_tell_means_the_long_way);
 	tcase_add_test(t, a_stopped_machine_is_not_gone);
+	tcase_add_loop_test(t, a_sleeping_machines_node_goes_without_its_claim, 0, 2);
+	tcase_add_loop_test(t, a_dead_node_deleted_before_this_process_goes_without_its_claim, 0, 3);
+	tcase_add_test(t, a_claim_is_not_given_up_while_the_cloud_cannot_tell);
 	tcase_add_test(t, without_a_claim_a_node_is_drained_and_goes);
 	tcase_add_test(t, with_two_claims_a_node_goes_as_without);
 	tcase_add_test(t, a_stale_claim_is_not_written_over);
