@@ -33,7 +33,7 @@ void sim_reply_header(struct sim_reply *r, const char *name, const char *fmt, ..
 void sim_reply_json(struct sim_reply *r, int status, json_t *value); /* takes the reference */
 void sim_reply_done(struct sim_reply *r);
 
-struct sim_failure { int status; char code[96], message[1024]; json_t *details; }; /* details owned, may be NULL */
+struct sim_failure { int status; char code[128], message[4096]; json_t *details; }; /* details owned, may be NULL */
 void sim_errors_set(struct sim_failure *f, int status, const char *code, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 /* The answer in the shape that the settings ask for. */
 void sim_errors_reply(struct azure_simulator *s, struct sim_reply *r, const struct sim_failure *f);
@@ -46,7 +46,6 @@ enum sim_class {
 	SIM_ARM_OTHER, SIM_TOKEN, SIM_CONTROL, SIM_CLASSES,
 };
 enum { SIM_PATH_PARTS = 6 };
-struct sim_operation_error { char code[96]; char message[1024]; json_t *details; }; /* details owned */
 enum sim_action { SIM_PROCEED, SIM_REPLY, SIM_DROP, SIM_DROP_AFTER, SIM_MALFORMED };
 struct sim_effect { /* what a script does to one request; owned copies */
 	enum sim_action action;
@@ -54,8 +53,7 @@ struct sim_effect { /* what a script does to one request; owned copies */
 	json_t *headers;                /* name -> text; may be NULL */
 	char *body;
 	int64_t delay_ms;
-	bool fail_operation;
-	struct sim_operation_error error;
+	json_t *operation_error;        /* {code, message, details, …} with which the operation will fail; NULL: it will not */
 };
 struct sim_request {
 	struct http_exchange *x;
@@ -97,6 +95,8 @@ struct sim_pool *sim_pools_find(struct azure_simulator *s, const char *name);
 struct sim_pool *sim_pools_find_generation(struct azure_simulator *s, const char *name, uint64_t generation);
 /* Makes or replaces: `request` is the body of a PUT that was checked. */
 struct sim_pool *sim_pools_put(struct azure_simulator *s, const char *name, const json_t *request, bool foreign);
+/* Sets members of its properties (null removes them) without any check; powerState stops or starts it. */
+void sim_pools_change(struct azure_simulator *s, struct sim_pool *p, const json_t *properties);
 void sim_pools_set_state(struct azure_simulator *s, struct sim_pool *p, enum sim_pool_state state);
 void sim_pools_remove(struct azure_simulator *s, struct sim_pool *p); /* its Nodes are the joiner's business */
 const char *sim_pools_state_name(enum sim_pool_state state);
@@ -122,7 +122,7 @@ struct sim_operation {
 	char pool[SIM_POOL_NAME_MAX + 1];
 	uint64_t generation;
 	int64_t started_s, ended_s;     /* simulated wall time */
-	struct sim_operation_error *error; /* with which it will fail or has failed; owned; NULL: it will succeed */
+	json_t *error;                  /* {code, message, …} with which it will fail or has failed; owned; NULL: it will succeed */
 };
 /* Begins one on the pool; it will fail when the effect of a script says so. */
 struct sim_operation *sim_operations_begin(struct azure_simulator *s, struct sim_pool *p, enum sim_operation_kind kind, struct sim_effect *effect);

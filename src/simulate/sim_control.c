@@ -172,6 +172,26 @@ static void put_pool(struct azure_simulator *s, struct sim_request *q, struct si
 	sim_reply_json(r, 200, json_incref(p->body));
 }
 
+/* Members of the properties are set as they are (null removes), whatever the service would say: another image, a state of its own. */
+static void change_pool(struct azure_simulator *s, struct sim_request *q, struct sim_reply *r)
+{
+	struct sim_pool *p = sim_pools_find(s, q->parts[0]);
+	const json_t *change = NULL;
+	struct err err = ERR_INIT;
+	int rc = json_get_object(q->body, "properties", "", &change, &err);
+	if (rc == 0 && !change)
+		rc = err_set(&err, ERR_INVALID, "give {\"properties\": {…}}");
+	if (rc == 0 && !p)
+		rc = err_set(&err, ERR_NOT_FOUND, "there is no pool '%.60s'", q->parts[0]);
+	if (rc < 0) {
+		refuse(r, &err);
+		return;
+	}
+	sim_pools_change(s, p, change);
+	sim_joiner_sync(s, p);
+	sim_reply_json(r, 200, json_incref(p->body));
+}
+
 static void delete_pool(struct azure_simulator *s, struct sim_request *q, struct sim_reply *r)
 {
 	struct sim_pool *p = sim_pools_find(s, q->parts[0]);
@@ -248,6 +268,7 @@ static const struct route ROUTES[] = {
 	{"GET", "/_sim/environment", get_environment, false, false},
 	{"POST", "/_sim/nodes/", disturb_node, true, true},
 	{"PUT", "/_sim/pools/", put_pool, false, false},
+	{"POST", "/_sim/pools/", change_pool, true, false},
 	{"DELETE", "/_sim/pools/", delete_pool, false, false},
 	{"GET", "/_sim/script", get_scripts, false, false},
 	{"POST", "/_sim/script", add_scripts, true, false},

@@ -6,6 +6,14 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+/* Names from a request stand in messages: what is no UTF-8 could not be printed as JSON. */
+static void clean(char *text)
+{
+	size_t bad;
+	while (!str_is_utf8(str_of(text), &bad))
+		text[bad] = '?';
+}
+
 void sim_errors_set(struct sim_failure *f, int status, const char *code, const char *fmt, ...)
 {
 	va_list ap;
@@ -14,6 +22,7 @@ void sim_errors_set(struct sim_failure *f, int status, const char *code, const c
 	va_start(ap, fmt);
 	vsnprintf(f->message, sizeof f->message, fmt, ap);
 	va_end(ap);
+	clean(f->message);
 }
 
 static void reply_arm(struct sim_reply *r, const struct sim_failure *f)
@@ -73,5 +82,6 @@ void sim_errors_answer(struct azure_simulator *s, struct sim_reply *r, int statu
 	va_start(ap, fmt);
 	vsnprintf(f.message, sizeof f.message, fmt, ap);
 	va_end(ap);
+	clean(f.message);
 	sim_errors_reply(s, r, &f);
 }

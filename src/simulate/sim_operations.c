@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "codec/json.h"
+#include "kube/meta.h"
 #include <stdio.h>
 #include <time.h>
 
@@ -21,9 +22,7 @@ const char *sim_operations_word(enum sim_operation_kind kind) { return WORDS[kin
 void sim_operations_free(void *operation)
 {
 	struct sim_operation *o = operation;
-	if (o->error)
-		json_decref(o->error->details);
-	free(o->error);
+	json_decref(o->error);
 	free(o);
 }
 
@@ -64,11 +63,7 @@ static struct sim_operation *new_operation(struct azure_simulator *s, const stru
 struct sim_operation *sim_operations_begin(struct azure_simulator *s, struct sim_pool *p, enum sim_operation_kind kind, struct sim_effect *effect)
 {
 	struct sim_operation *o = new_operation(s, p, kind);
-	if (effect->fail_operation) {
-		o->error = mem_alloc(sizeof *o->error);
-		*o->error = effect->error;
-		effect->error.details = NULL;
-	}
+	o->error = json_incref(effect->operation_error);
 	p->operation = o->id;
 	sim_pools_set_state(s, p, BEGUN[kind]);
 	return o;
@@ -158,14 +153,6 @@ void sim_operations_headers(struct azure_simulator *s, const struct sim_request 
 	retry_after(s, r);
 }
 
-static json_t *error_json(const struct sim_operation *o)
-{
-	json_t *e = json_pack("{s:s, s:s}", "code", o->error->code, "message", o->error->message);
-	if (o->error->details)
-		json_object_set(e, "details", o->error->details);
-	return e;
-}
-
 static struct sim_operation *named(struct azure_simulator *s, struct sim_request *q, struct sim_reply *r)
 {
 	struct sim_operation *o = map_get(&s->operations, str_of(q->parts[2]));
@@ -189,7 +176,7 @@ void sim_operations_get(struct azure_simulator *s, struct sim_request *q, struct
 		retry_after(s, r);
 	}
 	if (o->state == SIM_OPERATION_FAILED)
-		json_object_set_new(out, "error", error_json(o));
+		json_object_set(out, "error", o->error);
 	sim_reply_json(r, 200, out);
 }
 
@@ -212,8 +199,9 @@ void sim_operations_result(struct azure_simulator *s, struct sim_request *q, str
 		r->status = 204;
 	} else {
 		bool failed = o->state == SIM_OPERATION_FAILED;
-		struct sim_failure f = {.details = failed ? o->error->details : NULL};
-		sim_errors_set(&f, 409, failed ? o->error->code : "OperationCanceled", "%s", failed ? o->error->message : "The operation was canceled.");
+		struct sim_failure f = {.details = failed ? json_object_get(o->error, "details") : NULL};
+		sim_errors_set(&f, 409, failed ? json_text_at(o->error, "", "code", NULL) : "OperationCanceled", "%s",
+			       failed ? json_text_at(o->error, "", "message", NULL) : "The operation was canceled.");
 		sim_errors_reply(s, r, &f);
 	}
 }

@@ -132,14 +132,34 @@ struct sim_pool *sim_pools_put(struct azure_simulator *s, const char *name, cons
 	return p;
 }
 
+static void renew_etag(struct sim_pool *p)
+{
+	sim_routes_guid(p->etag);
+	json_object_set_new(properties(p), "eTag", json_string(p->etag));
+	touch(p);
+}
+
 void sim_pools_set_state(struct azure_simulator *s, struct sim_pool *p, enum sim_pool_state state)
 {
 	(void)s;
 	p->state = state;
-	sim_routes_guid(p->etag);
 	json_object_set_new(properties(p), "provisioningState", json_string(STATES[state]));
-	json_object_set_new(properties(p), "eTag", json_string(p->etag));
-	touch(p);
+	renew_etag(p);
+}
+
+void sim_pools_change(struct azure_simulator *s, struct sim_pool *p, const json_t *change)
+{
+	const char *key;
+	json_t *value;
+	json_object_foreach((json_t *)(uintptr_t)change, key, value) {
+		if (json_is_null(value))
+			json_object_del(properties(p), key);
+		else
+			json_object_set_new(properties(p), key, json_deep_copy(value));
+	}
+	p->stopped = strcmp(json_text_at(change, p->stopped ? "Stopped" : "", "powerState", "code", NULL), "Stopped") == 0;
+	sim_pools_show_power(s, p);
+	renew_etag(p);
 }
 
 bool sim_pools_running(const struct azure_simulator *s, const struct sim_pool *p) { return !p->stopped && !s->cluster_stopped; }

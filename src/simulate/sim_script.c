@@ -21,7 +21,7 @@ static const struct { const char *word; enum sim_action action; } ACTIONS[] = {
 void sim_effect_done(struct sim_effect *e)
 {
 	json_decref(e->headers);
-	json_decref(e->error.details);
+	json_decref(e->operation_error);
 	free(e->body);
 	*e = (struct sim_effect){0};
 }
@@ -57,6 +57,7 @@ static int read_match(struct sim_script *row, const json_t *o, struct err *err)
 	return 0;
 }
 
+/* Taken as it is: details, innererror and whatever else an error may carry. */
 static int read_operation(struct sim_effect *e, const json_t *o, struct err *err)
 {
 	const json_t *operation = NULL, *details = NULL;
@@ -68,10 +69,8 @@ static int read_operation(struct sim_effect *e, const json_t *o, struct err *err
 	if (json_get_string(operation, "code", "operation", &code, err) < 0 || json_get_string(operation, "message", "operation", &message, err) < 0 ||
 	    json_get_array(operation, "details", "operation", &details, err) < 0)
 		return -1;
-	e->fail_operation = true;
-	snprintf(e->error.code, sizeof e->error.code, "%s", code);
-	snprintf(e->error.message, sizeof e->error.message, "%s", message);
-	e->error.details = details ? json_deep_copy(details) : NULL;
+	e->operation_error = json_pack("{s:s, s:s}", "code", code, "message", message);
+	json_object_update_missing(e->operation_error, (json_t *)(uintptr_t)operation);
 	return 0;
 }
 
@@ -190,7 +189,7 @@ static void copy_effect(struct sim_effect *out, const struct sim_effect *e)
 	*out = *e;
 	out->headers = json_incref(e->headers);
 	out->body = e->body ? mem_strdup(e->body) : NULL;
-	out->error.details = json_incref(e->error.details);
+	out->operation_error = json_incref(e->operation_error);
 }
 
 bool sim_script_match(struct sim_scripts *list, str method, str path, struct sim_effect *out)
@@ -223,7 +222,7 @@ json_t *sim_script_show(const struct sim_scripts *list)
 		const struct sim_script *row = list->rows.data[i];
 		json_array_append_new(out, json_pack("{s:{s:s, s:s}, s:I, s:I, s:I, s:s, s:i, s:b}", "match", "method", row->method, "path", row->path, "after", (json_int_t)row->after,
 			"times", (json_int_t)row->times, "used", (json_int_t)row->used, "action", row->effect.action == SIM_PROCEED ? "proceed" : ACTIONS[row->effect.action - 1].word,
-			"status", row->effect.status, "operation", row->effect.fail_operation));
+			"status", row->effect.status, "operation", row->effect.operation_error != NULL));
 	}
 	return out;
 }

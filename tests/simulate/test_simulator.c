@@ -158,12 +158,13 @@ START_TEST(a_scripted_operation_fails_with_its_details)
 {
 	sim_begin(NULL);
 	sim_do(200, "POST", "/_sim/script", "[{\"match\":{\"method\":\"PUT\",\"path\":\"/agentPools/ws1$\"},\"operation\":{\"code\":\"ReconcileVMSSAgentPoolFailed\",\"message\":\"outer\","
-	       "\"details\":[{\"code\":\"AllocationFailed\",\"message\":\"inner\"}]}}]");
+	       "\"details\":[{\"code\":\"AllocationFailed\",\"message\":\"inner\"}],\"innererror\":{\"code\":\"Deep\"}}}]");
 	char *url = begin("ws1", "Azure-AsyncOperation");
 	json_t *o = sim_expect(200, "GET", url, NULL);
 	ck_assert_str_eq(json_text_at(o, "", "status", NULL), "Failed");
 	ck_assert_str_eq(json_text_at(o, "", "error", "code", NULL), "ReconcileVMSSAgentPoolFailed");
 	ck_assert_str_eq(json_text_at(o, "", "error", "details", "#0", "code", NULL), "AllocationFailed");
+	ck_assert_str_eq(json_text_at(o, "", "error", "innererror", "code", NULL), "Deep");
 	json_decref(o);
 	free(url);
 	ck_assert_str_eq(sim_pool_state("ws1"), "Failed");
@@ -172,6 +173,22 @@ START_TEST(a_scripted_operation_fails_with_its_details)
 	ck_assert_str_eq(json_text_at(again, "", "properties", "provisioningState", NULL), "Updating");
 	json_decref(again);
 	ck_assert_str_eq(sim_pool_state("ws1"), "Succeeded");
+	sim_end();
+}
+END_TEST
+
+START_TEST(a_failed_operation_fails_at_its_location_too)
+{
+	sim_begin(&(struct simulator_options){.lro = "location"});
+	sim_do(200, "POST", "/_sim/script", "{\"match\":{\"method\":\"PUT\"},\"operation\":{\"code\":\"QuotaExceeded\",\"details\":[{\"code\":\"X\"}]}}");
+	char *url = begin("ws1", "Location");
+	struct sim_answer a = sim_ask("GET", url, NULL);
+	ck_assert_int_eq(a.status, 409);
+	ck_assert_str_eq(json_text_at(a.body, "", "error", "code", NULL), "QuotaExceeded");
+	ck_assert_str_eq(json_text_at(a.body, "", "error", "details", "#0", "code", NULL), "X");
+	ck_assert_str_eq(sim_header(&a, "x-ms-error-code"), "QuotaExceeded");
+	sim_answer_done(&a);
+	free(url);
 	sim_end();
 }
 END_TEST
@@ -268,6 +285,15 @@ START_TEST(pools_of_others_come_and_go_through_the_control_interface)
 	json_decref(state);
 	sim_pool_path("system", path);
 	ck_assert_str_eq(sim_refusal(412, "PUT", path, "If-None-Match: *\r\n", SIM_GPU_POOL), "PreconditionFailed");
+	sim_do(200, "POST", "/_sim/pools/system", "{\"properties\":{\"provisioningState\":\"Upgrading\",\"nodeImageVersion\":\"new\",\"maxPods\":null,\"powerState\":{\"code\":\"Stopped\"}}}");
+	json_t *pool = sim_expect(200, "GET", path, NULL);
+	ck_assert_str_eq(json_text_at(pool, "", "properties", "provisioningState", NULL), "Upgrading");
+	ck_assert_str_eq(json_text_at(pool, "", "properties", "nodeImageVersion", NULL), "new");
+	ck_assert_str_eq(json_text_at(pool, "", "properties", "powerState", "code", NULL), "Stopped");
+	ck_assert_ptr_null(json_at(pool, "properties", "maxPods", NULL));
+	json_decref(pool);
+	sim_do(404, "POST", "/_sim/pools/none", "{\"properties\":{}}");
+	sim_do(400, "POST", "/_sim/pools/system", "{}");
 	sim_do(200, "DELETE", "/_sim/pools/system", NULL);
 	sim_do(404, "DELETE", "/_sim/pools/system", NULL);
 	sim_do(400, "PUT", "/_sim/pools/Bad_name", NULL);
@@ -406,6 +432,19 @@ START_TEST(calls_are_counted_by_class_and_pool_and_logged)
 }
 END_TEST
 
+START_TEST(names_that_are_no_text_are_refused_and_logged)
+{
+	sim_begin(NULL);
+	ck_assert_str_eq(sim_refusal(404, "GET", SIM_POOLS "/%ff%fe?" SIM_VERSION, NULL, NULL), "NotFound");
+	ck_assert_str_eq(sim_refusal(404, "GET", "/%ff?" SIM_VERSION, NULL, NULL), "InvalidResourceType");
+	json_t *log = sim_expect(200, "GET", "/_sim/calls", NULL);
+	ck_assert_int_eq(json_int_at(log, 0, "total", NULL), 2);
+	json_decref(log);
+	sim_do(200, "GET", "/_sim/state", NULL);
+	sim_end();
+}
+END_TEST
+
 START_TEST(with_tls_the_certificate_is_for_the_names_of_azure)
 {
 	char folder[] = "/tmp/kaito-sim-XXXXXX", ca[64], url[200];
@@ -450,9 +489,10 @@ int main(void)
 {
 	CHECK_RUN("simulator", 60, a_pool_is_created_read_listed_and_deleted, paths_compare_without_case, the_first_answer_of_each_style_says_how_to_ask_on,
 		  an_async_operation_runs_and_succeeds, a_location_answers_202_until_the_pool_is_there, a_deletion_takes_its_time_and_its_location_ends_with_204,
-		  a_scripted_operation_fails_with_its_details, an_abort_cancels_a_creation, a_list_comes_in_pages, exactly_full_pages_have_no_empty_one_after_them,
+		  a_scripted_operation_fails_with_its_details, a_failed_operation_fails_at_its_location_too, an_abort_cancels_a_creation, a_list_comes_in_pages, exactly_full_pages_have_no_empty_one_after_them,
 		  a_stopped_cluster_shows_its_pools_stopped_and_takes_none, pools_of_others_come_and_go_through_the_control_interface,
 		  the_etag_changes_with_the_pool_and_guards_it, headers_name_the_request_and_what_is_left_of_the_budget, a_lost_answer_leaves_what_was_done,
-		  scripts_reply_after_and_as_often_as_they_say, with_tls_the_certificate_is_for_the_names_of_azure,
+		  scripts_reply_after_and_as_often_as_they_say, names_that_are_no_text_are_refused_and_logged,
+		  with_tls_the_certificate_is_for_the_names_of_azure,
 		  it_describes_itself_in_one_line, a_delayed_answer_does_not_hold_up_others_nor_the_end, calls_are_counted_by_class_and_pool_and_logged);
 }
