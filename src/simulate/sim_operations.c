@@ -134,11 +134,11 @@ static void retry_after(struct azure_simulator *s, struct sim_reply *r)
 		sim_reply_header(r, "Retry-After", "%s", date);
 }
 
-/* A URL as the service makes them: opaque, with a signature that nobody should log. */
+/* A URL as the service makes them: opaque, another one each time, with a signature that nobody should log. */
 static void put_url(const struct azure_simulator *s, const struct sim_request *q, const struct sim_operation *o, const char *header, const char *collection, struct sim_reply *r)
 {
 	sim_reply_header(r, header, "%s/subscriptions/%s/providers/Microsoft.ContainerService/locations/%s/%s/%s?api-version=2016-03-30&t=%lld&c=simulated&s=%.8s&h=%.8s",
-			 q->base, s->subscription, s->location, collection, o->guid, (long long)o->started_s, o->guid, o->guid + 19);
+			 q->base, s->subscription, s->location, collection, o->guid, (long long)sim_timers_now_ms(s), o->guid, o->guid + 19);
 }
 
 void sim_operations_headers(struct azure_simulator *s, const struct sim_request *q, const struct sim_operation *o, struct sim_reply *r)

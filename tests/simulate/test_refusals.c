@@ -56,7 +56,8 @@ START_TEST(bodies_are_checked_as_the_service_checks_them)
 	}
 	ck_assert_str_eq(sim_refusal(400, "PUT", path, NULL, "{\"name\":\"x\"}"), "InvalidRequestContent");
 	ck_assert_str_eq(sim_refusal(400, "PUT", path, NULL, "{\"properties\":"), "InvalidRequestContent");
-	ck_assert_str_eq(sim_refusal(400, "PUT", path, NULL, NULL), "InvalidRequestContent");
+	ck_assert_str_eq(sim_refusal(400, "PUT", path, "Content-Type: application/json\r\n", NULL), "InvalidRequestContent");
+	ck_assert_str_eq(sim_refusal(415, "PUT", path, NULL, NULL), "UnsupportedMediaType");
 	sim_do(201, "PUT", path, "{\"properties\":{\"vmSize\":\"standard_d2s_v3\",\"count\":1000,\"osDiskSizeGB\":0,\"nodeTaints\":[\"a:NoExecute\",\"x/y=b:NoSchedule\"],"
 	       "\"availabilityZones\":[\"1\"],\"nodeLabels\":{\"node.kubernetes.io/x\":\"\",\"kaito.sh/workspace\":\"a.b_c-d\",\"topology.kubernetes.io/zone\":\"z\"}}}");
 	sim_end();
