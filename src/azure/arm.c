@@ -22,6 +22,7 @@
 #define RETRY_FIRST_MS 5000
 #define RETRY_MAX_MS 60000
 #define RETRY_ASKED_MAX_MS 600000
+#define CONDITION_MAX 80            /* bytes of an etag; one that is longer is refused, as leaving it out would change the request's meaning */
 #define CONNECT_MS 30000
 #define STALL_S 60
 #define TOTAL_MS 60000
@@ -55,6 +56,7 @@ struct arm *arm_new(const struct arm_options *o)
 {
 	struct arm *a = mem_alloc(sizeof *a);
 	a->options = *o;
+	a->options.now_ms = o->now_ms ? o->now_ms : clock_now_ms;
 	a->options.api_version = o->api_version ? o->api_version : ARM_API_VERSION;
 	pthread_mutex_init(&a->mu, NULL);
 	a->host = url_part(o->environment->arm, CURLUPART_HOST);
@@ -187,6 +189,8 @@ static bool is_header_value(const char *value)
 	return true;
 }
 
+static bool is_condition(const char *etag) { return !etag || (strlen(etag) <= CONDITION_MAX && is_header_value(etag)); }
+
 struct exchange {
 	struct arm *arm;
 	const struct arm_request *request;
@@ -205,19 +209,26 @@ static void tell(const struct exchange *x, int status, int64_t since_ms)
 /* A PUT or DELETE that was sent twice because a kept connection had died means the same as one. */
 static bool is_repeatable(const char *method) { return strcmp(method, "POST") != 0; }
 
+/* arm_send has looked at the length. */
+static void add_condition(const char **headers, size_t *n, char line[CONDITION_MAX + 32], const char *name, const char *value)
+{
+	if (!value)
+		return;
+	snprintf(line, CONDITION_MAX + 32, "%s: %s", name, value);
+	headers[(*n)++] = line;
+}
+
 static int exchange_once(struct exchange *x, const char *authorization, struct err *err)
 {
 	const struct arm_request *r = x->request;
-	char id[64] = "x-ms-client-request-id: ", match[128], none_match[128];
+	char id[64] = "x-ms-client-request-id: ", match[CONDITION_MAX + 32], none_match[CONDITION_MAX + 32];
 	make_request_id(id + strlen(id));
 	const char *headers[8] = {"Accept: application/json", id, "x-ms-return-client-request-id: true"};
 	size_t n = 3;
 	if (r->body)
 		headers[n++] = "Content-Type: application/json";
-	if (r->if_match && (size_t)snprintf(match, sizeof match, "If-Match: %s", r->if_match) < sizeof match)
-		headers[n++] = match;
-	if (r->if_none_match && (size_t)snprintf(none_match, sizeof none_match, "If-None-Match: %s", r->if_none_match) < sizeof none_match)
-		headers[n++] = none_match;
+	add_condition(headers, &n, match, "If-Match", r->if_match);
+	add_condition(headers, &n, none_match, "If-None-Match", r->if_none_match);
 	const struct http_request q = {
 		.method = r->method, .url = x->url, .headers = headers, .authorization = authorization, .body = {.data = x->body.data, .len = x->body.len},
 		.body_max = LIMIT_ARM_ANSWER_BYTES, .total_ms = TOTAL_MS,
@@ -356,7 +367,7 @@ enum register_turn { REGISTER_NOW, REGISTER_WAIT /* another thread did lately */
 
 static enum register_turn register_turn(struct arm *a, const char *name)
 {
-	int64_t now = clock_now_ms();
+	int64_t now = a->options.now_ms();
 	pthread_mutex_lock(&a->mu);
 	struct registration *r = registration_of(a, name);
 	enum register_turn turn = REGISTER_NEVER;
@@ -442,8 +453,8 @@ int arm_send(struct arm *a, const struct arm_request *r, struct arm_answer *out,
 	CLEANUP(token_wipep) char *authorization = NULL;
 	if (!url)
 		return -1;
-	if (!is_header_value(r->if_match) || !is_header_value(r->if_none_match))
-		return err_set(err, ERR_INVALID, "the etag has control characters");
+	if (!is_condition(r->if_match) || !is_condition(r->if_none_match))
+		return err_set(err, ERR_INVALID, "the etag is longer than %d bytes or has control characters", CONDITION_MAX);
 	if (token_get(a->options.tokens, &authorization, err) < 0)
 		return -1;
 	int64_t wait = throttle_take(a->options.throttle, r->class, r->pool ? r->pool : "");

@@ -17,6 +17,7 @@ struct arm_options {
 	const atomic_bool *cancel;
 	void (*on_call)(void *context, enum arm_class class, const char *method, int status, double seconds); /* metrics; NULL: none */
 	void *context;
+	int64_t (*now_ms)(void);                      /* between registrations; NULL: clock_now_ms */
 };
 struct arm;
 struct arm *arm_new(const struct arm_options *o);
@@ -27,7 +28,7 @@ struct arm_request {
 	const char *url;             /* absolute (a nextLink, an operation) or a path "/subscriptions/…" without api-version, whose elements are escaped (arm_pool_path) */
 	const char *api_version;     /* NULL: the client's; "" none is added (absolute URLs) */
 	const json_t *body;          /* NULL: none */
-	const char *if_match, *if_none_match;
+	const char *if_match, *if_none_match; /* at most 80 bytes */
 	enum arm_class class;
 	const char *pool;            /* for the gate of ARM_PUT; NULL: "" */
 };

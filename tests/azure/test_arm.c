@@ -54,7 +54,8 @@ static void setup_without_token(void)
 	ck_assert_msg(environment_read(&e, variable_get, &err) == 0, "%s", err.message);
 	tokens = token_cache_new(&e, NULL);
 	throttle = throttle_new(clock_ms);
-	arm = arm_new(&(struct arm_options){.environment = &e, .tokens = tokens, .throttle = throttle, .user_agent = "gpu-provisioner-aks/test", .on_call = on_call, .context = &calls});
+	arm = arm_new(&(struct arm_options){.environment = &e, .tokens = tokens, .throttle = throttle, .user_agent = "gpu-provisioner-aks/test", .on_call = on_call, .context = &calls,
+					  .now_ms = clock_ms});
 }
 
 static void setup(void)
@@ -169,7 +170,16 @@ START_TEST(an_etag_cannot_add_headers)
 	setup();
 	ck_assert_int_eq(request((struct arm_request){.url = "/subscriptions/a", .if_match = "x\r\nEvil: 1", .class = ARM_GET}), -1);
 	ck_assert_int_eq(err.kind, ERR_INVALID);
+	char longest[82];
+	memset(longest, 'e', 81);
+	longest[81] = 0;
+	ck_assert_int_eq(request((struct arm_request){.url = "/subscriptions/a", .if_none_match = longest, .class = ARM_GET}), -1);
+	ck_assert_int_eq(err.kind, ERR_INVALID);
 	ck_assert_int_eq((int)fake_azure_count(NULL, NULL), 0);
+	longest[80] = 0;
+	reply((struct fake_reply){.status = 200});
+	request_ok((struct arm_request){.url = "/subscriptions/a", .if_none_match = longest, .class = ARM_GET}, 200);
+	ck_assert_ptr_nonnull(strstr(fake_azure_last()->headers.data, longest));
 	teardown();
 }
 END_TEST
@@ -506,6 +516,23 @@ START_TEST(a_missing_provider_is_registered_once)
 }
 END_TEST
 
+START_TEST(a_provider_is_registered_three_times_an_hour_at_most)
+{
+	setup();
+	fake_azure_reply(&(struct fake_reply){.method = "POST", .part = "/register", .status = 403});
+	reply((struct fake_reply){.status = 409, .body = UNREGISTERED});
+	for (int minutes = 0; minutes < 120; minutes += 2) {
+		request_ok((struct arm_request){.url = "/subscriptions/a/providers/Microsoft.ContainerService/x", .class = ARM_OTHER}, 409);
+		bool given_up = (minutes % 60) >= 18; /* 0, 6 and 12 minutes were the attempts */
+		ck_assert_msg((got.retry_after_ms == -1) == given_up, "minute %d: %lld", minutes, (long long)got.retry_after_ms);
+		now += 120000;
+		memset(&calls, 0, sizeof calls);
+	}
+	ck_assert_int_eq((int)fake_azure_count("POST", "/register"), 6);
+	teardown();
+}
+END_TEST
+
 START_TEST(other_conflicts_register_nothing)
 {
 	static const char *const BODIES[] = {"{\"code\":\"OperationNotAllowed\",\"message\":\"MissingSubscriptionRegistration\"}", UNREGISTERED};
@@ -671,7 +698,7 @@ int main(void)
 		  api_versions_go_where_they_are_wanted, path_elements_are_escaped, ids_are_compared_without_case, retry_after_comes_in_three_headers,
 		  errors_are_read_with_their_header, bodies_that_are_not_json_are_no_bodies, an_answer_has_a_ceiling, poll_urls_of_other_hosts_are_dropped, poll_urls_have_a_longest,
 		  the_token_goes_to_arms_hosts_only, redirects_are_not_followed, a_claims_challenge_gets_a_new_token_once, a_plain_401_gets_a_new_token_once,
-		  without_a_new_token_the_401_is_the_answer, without_a_token_nothing_is_sent, challenges_in_all_their_forms, a_missing_provider_is_registered_once,
+		  without_a_new_token_the_401_is_the_answer, without_a_token_nothing_is_sent, challenges_in_all_their_forms, a_missing_provider_is_registered_once, a_provider_is_registered_three_times_an_hour_at_most,
 		  other_conflicts_register_nothing, a_closed_gate_sends_nothing, a_throttled_subscription_closes_everything, remaining_requests_are_fed_to_the_gate,
 		  a_lost_connection_is_an_error_without_secrets, only_passing_statuses_are_worth_another_try, delays_double_with_jitter_up_to_a_minute,
 		  retry_after_is_respected_up_to_ten_minutes, threads_share_one_client);
