@@ -22,7 +22,7 @@
 #define RETRY_FIRST_MS 5000
 #define RETRY_MAX_MS 60000
 #define RETRY_ASKED_MAX_MS 600000
-#define CONDITION_MAX 80            /* bytes of an etag; one that is longer is refused, as leaving it out would change the request's meaning */
+#define CONDITION_MAX 256           /* bytes of an etag; one that is longer is refused, as leaving it out would change the request's meaning */
 #define CONNECT_MS 30000
 #define STALL_S 60
 #define TOTAL_MS 60000

@@ -28,7 +28,7 @@ struct arm_request {
 	const char *url;             /* absolute (a nextLink, an operation) or a path "/subscriptions/…" without api-version, whose elements are escaped (arm_pool_path) */
 	const char *api_version;     /* NULL: the client's; "" none is added (absolute URLs) */
 	const json_t *body;          /* NULL: none */
-	const char *if_match, *if_none_match; /* at most 80 bytes */
+	const char *if_match, *if_none_match; /* at most 256 bytes */
 	enum arm_class class;
 	const char *pool;            /* for the gate of ARM_PUT; NULL: "" */
 };

@@ -170,13 +170,13 @@ START_TEST(an_etag_cannot_add_headers)
 	setup();
 	ck_assert_int_eq(request((struct arm_request){.url = "/subscriptions/a", .if_match = "x\r\nEvil: 1", .class = ARM_GET}), -1);
 	ck_assert_int_eq(err.kind, ERR_INVALID);
-	char longest[82];
-	memset(longest, 'e', 81);
-	longest[81] = 0;
+	char longest[258];
+	memset(longest, 'e', 257);
+	longest[257] = 0;
 	ck_assert_int_eq(request((struct arm_request){.url = "/subscriptions/a", .if_none_match = longest, .class = ARM_GET}), -1);
 	ck_assert_int_eq(err.kind, ERR_INVALID);
 	ck_assert_int_eq((int)fake_azure_count(NULL, NULL), 0);
-	longest[80] = 0;
+	longest[256] = 0;
 	reply((struct fake_reply){.status = 200});
 	request_ok((struct arm_request){.url = "/subscriptions/a", .if_none_match = longest, .class = ARM_GET}, 200);
 	ck_assert_ptr_nonnull(strstr(fake_azure_last()->headers.data, longest));
