@@ -64,6 +64,14 @@ static void annotate(struct claim_pass *p, json_t *meta)
 			json_object_set(member(meta, "annotations", json_object), key, value);
 }
 
+/* A claim that is ours by its class alone makes a Node that is ours by the class's label. */
+static void label_class(struct claim_pass *p, json_t *labels)
+{
+	const char *class = json_text_at(p->claim, "", "spec", "nodeClassRef", "name", NULL);
+	if (!claim_managed_node(p->node))
+		json_object_set_new(labels, LABEL_NODE_CLASS, json_string(class));
+}
+
 static void sync(struct claim_pass *p)
 {
 	json_t *meta = json_object_get(p->node, "metadata"), *labels = member(meta, "labels", json_object);
@@ -74,6 +82,7 @@ static void sync(struct claim_pass *p)
 	annotate(p, meta);
 	json_object_update(labels, json_at(p->claim, "metadata", "labels", NULL));
 	json_object_set_new(labels, LABEL_REGISTERED, json_string("true"));
+	label_class(p, labels);
 }
 
 /* --- what the claim learns ----------------------------------------------------------------------------------------- */

@@ -511,6 +511,19 @@ START_TEST(a_node_may_keep_its_own_taints)
 }
 END_TEST
 
+START_TEST(a_claim_of_our_class_makes_a_node_of_ours)
+{
+	setup();
+	fixture_claim(d, "a", "{\"nodeClassRef\":{\"group\":\"kaito.sh\",\"kind\":\"KaitoNodeClass\",\"name\":\"default\"}}");
+	json_object_del(json_at(claim(), "metadata", "labels", NULL), LABEL_KAITO_WORKSPACE);
+	fixture_node("n", "a", true);
+	pass();
+	ck_assert_str_eq(meta_label(fake_object(&KUBE_NODES, NULL, "n"), LABEL_NODE_CLASS), "default");
+	ck_assert(claim_managed_node(fake_object(&KUBE_NODES, NULL, "n")));
+	teardown();
+}
+END_TEST
+
 START_TEST(a_node_that_is_being_deleted_is_no_node)
 {
 	setup();
@@ -720,7 +733,7 @@ int main(void)
 		  no_capacity_is_tried_again_or_ends_the_claim, what_is_awaited_is_told, steps_in_a_row_are_bounded, a_restart_goes_on_from_the_memo,
 		  a_crash_between_the_last_two_writes_loses_no_label, a_death_at_any_write_ends_in_the_same_state,
 		  a_death_at_any_write_of_the_way_out_leaves_nothing, a_claim_deleted_at_any_step_leaves_nothing, a_stale_copy_stores_nothing_and_starts_nothing,
-		  a_node_that_changed_meanwhile_is_registered_in_the_next_pass, two_nodes_of_one_machine_are_refused_until_one_is_gone, a_node_may_keep_its_own_taints,
+		  a_node_that_changed_meanwhile_is_registered_in_the_next_pass, two_nodes_of_one_machine_are_refused_until_one_is_gone, a_node_may_keep_its_own_taints, a_claim_of_our_class_makes_a_node_of_ours,
 		  a_node_that_is_being_deleted_is_no_node, each_reason_of_an_uninitialized_node, a_node_that_vanishes_before_it_is_initialized_is_not_found,
 		  a_claim_without_a_machine_or_a_node_by_its_time_is_deleted, a_ready_claim_has_all_the_time, a_claim_nobody_took_up_goes_by_itself,
 		  nodes_go_first_then_the_machine_then_the_finalizer, a_half_made_machine_is_ended_by_its_memo, a_cloud_that_is_away_keeps_the_finalizer,
