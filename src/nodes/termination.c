@@ -160,10 +160,15 @@ static int let_go(struct pass *p, struct err *err)
 
 /* --- Nodes that nobody wanted deleted ------------------------------------------------------------------------------- */
 
-static void see_state(void *context, const struct instance *i)
+struct sight { const char *claim; bool there, stopped; };
+
+static void see(void *context, const struct instance *i)
 {
-	bool *stopped = context;
-	*stopped |= i->state == INSTANCE_STOPPED;
+	struct sight *s = context;
+	if (strcmp(i->claim[0] ? i->claim : i->name, s->claim) != 0)
+		return;
+	s->there = true;
+	s->stopped = i->state == INSTANCE_STOPPED;
 }
 
 /* Whether the Node was deleted before this process was there to see it. */
@@ -173,17 +178,17 @@ static bool is_inherited(const struct pass *p)
 	return seconds_since(p, "deletionTimestamp") > up_s;
 }
 
-/* Clouds delete the Nodes of machines that are put to sleep, and they come back with the machines: that is no wish to lose the claim. So
- * is a dead Node's deletion from before this process, as when a whole cluster slept, this process included. 1: let the Node alone go. */
+/* Clouds delete the Nodes of machines that are put to sleep, and they come back with the machines: that is no wish to lose the claim. Nor
+ * is a dead Node's deletion from before this process, as when a whole cluster slept, this process included. What was listed before the
+ * deletion says nothing about it. 1: let the Node alone go. */
 static int is_asleep(struct pass *p, struct err *err)
 {
-	bool stopped = false;
 	if (!p->claim || meta_deleting(p->claim))
 		return 0;
-	int rc = nodes_cloud_get(p->n, CONTROLLER, json_text_at(p->node, "", "spec", "providerID", NULL), see_state, &stopped, err);
-	if (rc < 0)
+	struct sight s = {.claim = meta_name(p->claim)};
+	if (nodes_cloud_list(p->n, CONTROLLER, 0, see, &s, err) < 0)
 		return err_wrap(err, "ask for the machine of node %s", meta_name(p->node));
-	return rc == 0 && (stopped || (!is_ready(p->node) && is_inherited(p)));
+	return s.stopped || (s.there && !is_ready(p->node) && is_inherited(p));
 }
 
 /* --- pods, volumes, instance: 0: done, 1: wait, -1: failed ---------------------------------------------------------- */
