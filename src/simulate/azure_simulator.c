@@ -69,7 +69,6 @@ static struct azure_simulator *new_simulator(const struct simulator_options *o)
 	sim_budget_reset(&s->budget);
 	s->pools.free_value = sim_pools_free;
 	s->operations.free_value = sim_operations_free;
-	s->oldest_operation = 1; /* 0 means none */
 	s->tokens.by_text.free_value = free;
 	s->tls = o->tls;
 	name_everything(s, o);

@@ -265,8 +265,8 @@ struct azure_simulator {
 	uint64_t serial;
 	struct map pools;               /* name -> struct sim_pool */
 	struct map operations;          /* guid -> struct sim_operation */
-	uint64_t oldest_operation, created, deleted;
-	VEC(struct sim_operation *) operations_by_id; /* the last ones; index id - oldest_operation */
+	uint64_t last_operation, created, deleted;
+	VEC(struct sim_operation *) operations_by_id; /* the same */
 	struct sim_timers timers;
 	struct sim_joiner *joiner;      /* NULL: no API server */
 	struct sim_tokens tokens;

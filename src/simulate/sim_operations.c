@@ -26,30 +26,44 @@ void sim_operations_free(void *operation)
 	free(o);
 }
 
+/* The list is in the order of ids. */
 struct sim_operation *sim_operations_find(struct azure_simulator *s, uint64_t id)
 {
-	uint64_t at = id - s->oldest_operation;
-	return id >= s->oldest_operation && at < s->operations_by_id.len ? s->operations_by_id.data[at] : NULL;
+	size_t from = 0, to = s->operations_by_id.len;
+	while (from < to) {
+		size_t at = from + (to - from) / 2;
+		struct sim_operation *o = s->operations_by_id.data[at];
+		if (o->id == id)
+			return o;
+		if (o->id < id)
+			from = at + 1;
+		else
+			to = at;
+	}
+	return NULL;
 }
 
 /* The oldest that have ended are forgotten past the limit; half of the list at a time, so that it costs little. */
 static void forget_old(struct azure_simulator *s)
 {
-	size_t n = 0;
-	if (s->operations_by_id.len < LIMIT_SIMULATOR_OPERATIONS)
+	size_t kept = 0, n = s->operations_by_id.len;
+	struct sim_operation **rows = s->operations_by_id.data;
+	if (n < LIMIT_SIMULATOR_OPERATIONS)
 		return;
-	while (n < s->operations_by_id.len / 2 && s->operations_by_id.data[n]->state != SIM_IN_PROGRESS)
-		map_remove(&s->operations, str_of(s->operations_by_id.data[n++]->guid));
-	memmove(s->operations_by_id.data, s->operations_by_id.data + n, (s->operations_by_id.len - n) * sizeof s->operations_by_id.data[0]);
-	s->operations_by_id.len -= n;
-	s->oldest_operation += n;
+	for (size_t i = 0; i < n; i++) {
+		if (i < n / 2 && rows[i]->state != SIM_IN_PROGRESS)
+			map_remove(&s->operations, str_of(rows[i]->guid));
+		else
+			rows[kept++] = rows[i];
+	}
+	s->operations_by_id.len = kept;
 }
 
 static struct sim_operation *new_operation(struct azure_simulator *s, const struct sim_pool *p, enum sim_operation_kind kind)
 {
 	struct sim_operation *o = mem_alloc(sizeof *o);
 	forget_old(s);
-	o->id = s->oldest_operation + s->operations_by_id.len;
+	o->id = ++s->last_operation;
 	o->kind = kind;
 	o->generation = p->generation;
 	o->started_s = sim_timers_wall_s(s);

@@ -167,9 +167,65 @@ START_TEST(node_names_are_read_back)
 }
 END_TEST
 
+START_TEST(the_log_of_calls_keeps_the_last_ones_and_counts_all)
+{
+	struct sim_calls c;
+	struct sim_request q = {.method = STR("GET"), .path = STR("/x"), .class = SIM_POOL_GET};
+	char name[SIM_POOL_NAME_MAX + 1];
+	sim_calls_init(&c);
+	for (int i = 0; i < LIMIT_SIMULATOR_NAMES + 5; i++) {
+		snprintf(name, sizeof name, "p%d", i);
+		q.pool = name;
+		sim_calls_note(&c, &q, 0, 200, 1);
+	}
+	json_t *counts = sim_calls_counts(&c), *all = sim_calls_show(&c, 0, NULL, NULL), *tail = sim_calls_show(&c, c.total - 2, "pool_get", NULL);
+	ck_assert_int_eq(json_int_at(counts, 0, "total", NULL), LIMIT_SIMULATOR_NAMES + 5);
+	ck_assert_uint_eq(json_object_size(json_object_get(counts, "by_pool")), LIMIT_SIMULATOR_NAMES);
+	ck_assert_uint_eq(json_array_size(all), LIMIT_SIMULATOR_CALLS);
+	ck_assert_int_eq(json_int_at(all, 0, "#0", "number", NULL), LIMIT_SIMULATOR_NAMES + 5 - LIMIT_SIMULATOR_CALLS + 1);
+	ck_assert_uint_eq(json_array_size(tail), 2);
+	json_decref(counts);
+	json_decref(all);
+	json_decref(tail);
+	sim_calls_done(&c);
+}
+END_TEST
+
+START_TEST(operations_that_ended_are_forgotten_first)
+{
+	char id[] = "s", group[] = "g", cluster[] = "c";
+	struct azure_simulator s = {.subscription = id, .resource_group = group, .cluster = cluster};
+	struct sim_effect none = {0};
+	s.pools.free_value = sim_pools_free;
+	s.operations.free_value = sim_operations_free;
+	sim_settings_init(&s.settings);
+	json_t *body = parse("{\"properties\":{\"vmSize\":\"Standard_D2s_v3\"}}");
+	struct sim_pool *p = sim_pools_put(&s, "a", body, false), *busy = sim_pools_put(&s, "b", body, false);
+	uint64_t running = sim_operations_begin(&s, busy, SIM_UPDATE, &none)->id;
+	ck_assert_uint_eq(running, 1); /* 0 means none */
+	for (int i = 1; i < LIMIT_SIMULATOR_OPERATIONS; i++)
+		sim_operations_run(&s, sim_operations_begin(&s, p, SIM_UPDATE, &none));
+	ck_assert_ptr_nonnull(sim_operations_find(&s, 2));
+	uint64_t last = sim_operations_begin(&s, p, SIM_UPDATE, &none)->id;
+	ck_assert_ptr_null(sim_operations_find(&s, 2));
+	ck_assert_ptr_nonnull(sim_operations_find(&s, running));
+	ck_assert_ptr_nonnull(sim_operations_find(&s, last));
+	ck_assert_ptr_nonnull(sim_operations_find(&s, last - 1));
+	ck_assert_ptr_null(sim_operations_find(&s, last + 1));
+	ck_assert_uint_eq(s.operations.count, s.operations_by_id.len);
+	ck_assert_uint_le(s.operations.count, LIMIT_SIMULATOR_OPERATIONS);
+	json_decref(body);
+	map_done(&s.pools);
+	map_done(&s.operations);
+	vec_done(&s.operations_by_id);
+	sim_settings_done(&s.settings);
+}
+END_TEST
+
 int main(void)
 {
 	CHECK_RUN("parts", 60, a_bucket_has_its_burst_and_fills_again, put_has_a_bucket_for_each_pool, without_refusals_overruns_are_counted_and_the_lowest_level_kept,
 		  scripts_that_are_wrong_say_where_and_change_nothing, scripts_have_a_limit, the_first_script_that_concerns_a_request_is_used,
-		  settings_are_taken_whole_or_not_at_all, node_names_are_read_back);
+		  settings_are_taken_whole_or_not_at_all, node_names_are_read_back,
+		  the_log_of_calls_keeps_the_last_ones_and_counts_all, operations_that_ended_are_forgotten_first);
 }

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/limits.h"
 #include "check_main.h"
 #include "kube/meta.h"
 #include <openssl/evp.h>
@@ -283,6 +284,22 @@ START_TEST(tokens_expire_and_can_be_revoked)
 }
 END_TEST
 
+START_TEST(the_oldest_tokens_are_forgotten)
+{
+	char first[200];
+	start();
+	ask_token(TOKEN, FORM "&client_secret=simulated-secret");
+	memcpy(first, token, sizeof first);
+	for (int i = 1; i < LIMIT_SIMULATOR_TOKENS; i++)
+		ask_token(TOKEN, FORM "&client_secret=simulated-secret");
+	ck_assert_int_eq(list_status(first), 200);
+	ask_token(TOKEN, FORM "&client_secret=simulated-secret");
+	ck_assert_int_eq(list_status(first), 401);
+	ck_assert_int_eq(list_status(token), 200);
+	sim_end();
+}
+END_TEST
+
 START_TEST(a_challenge_wants_a_token_with_its_claims)
 {
 	char encoded[300] = "", form[1200];
@@ -326,6 +343,6 @@ int main(void)
 {
 	CHECK_RUN("tokens", 60, a_client_secret_gets_a_token_that_arm_takes, forms_that_lack_something_are_refused_with_the_number,
 		  a_federated_assertion_is_judged_by_issuer_audience_subject_and_time, an_assertion_of_a_certificate_is_verified, instance_metadata_answers_in_strings,
-		  app_service_wants_its_header, arc_wants_the_content_of_the_file_that_it_names, tokens_expire_and_can_be_revoked, a_challenge_wants_a_token_with_its_claims,
+		  app_service_wants_its_header, arc_wants_the_content_of_the_file_that_it_names, tokens_expire_and_can_be_revoked, the_oldest_tokens_are_forgotten, a_challenge_wants_a_token_with_its_claims,
 		  discovery_names_our_own_endpoints);
 }
