@@ -3,6 +3,8 @@
 
 #include "base/mem.h"
 #include "kube/meta.h"
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -10,6 +12,7 @@ enum { STEPS = 32, INSTANCES = 64 };
 struct script { struct fake_step steps[STEPS]; size_t next, n; };
 struct row { char name[64], provider_id[128]; enum instance_state state; int64_t created_s; bool used; };
 
+static atomic_size_t launches;
 static struct {
 	struct script launch, terminate;
 	struct row rows[INSTANCES];
@@ -21,6 +24,7 @@ static struct {
 void fake_cloud_reset(void)
 {
 	buf_done(&f.log);
+	atomic_store(&launches, 0);
 	memset(&f, 0, sizeof f);
 }
 
@@ -35,6 +39,7 @@ void fake_cloud_on_launch(const struct fake_step *s) { append(&f.launch, s); }
 void fake_cloud_on_terminate(const struct fake_step *s) { append(&f.terminate, s); }
 void fake_cloud_in_steps(bool on) { f.in_steps = on; }
 void fake_cloud_break(enum err_kind kind) { f.broken = kind; }
+size_t fake_cloud_launches(void) { return atomic_load(&launches); }
 const char *fake_cloud_log(void) { return f.log.data ? f.log.data : ""; }
 void fake_cloud_log_clear(void) { buf_clear(&f.log); }
 
@@ -123,10 +128,18 @@ static int launch_in_steps(const struct claim_view *claim, struct launch_result 
 	return launch_scripted(&(struct fake_step){.step = STEP_PERSIST, .memo = claim->memo ? "{\"operation\":1}" : "{\"put\":1}"}, claim, out, err);
 }
 
+static pthread_mutex_t mu = PTHREAD_MUTEX_INITIALIZER; /* guards f during calls */
+static void unlock(pthread_mutex_t **held) { pthread_mutex_unlock(*held); }
+#define LOCK() \
+	pthread_mutex_lock(&mu); \
+	CLEANUP(unlock) pthread_mutex_t *held __attribute__((unused)) = &mu
+
 static int launch(struct cloud *c, const struct claim_view *claim, struct launch_result *out, struct err *err)
 {
 	(void)c;
+	LOCK();
 	const struct fake_step *s = next(&f.launch);
+	atomic_fetch_add(&launches, 1);
 	buf_printf(&f.log, "launch %s %s\n", claim->name, claim->memo ? claim->memo : "-");
 	if (s)
 		return launch_scripted(s, claim, out, err);
@@ -144,6 +157,7 @@ static int launch(struct cloud *c, const struct claim_view *claim, struct launch
 static int terminate(struct cloud *c, const struct claim_view *claim, struct terminate_result *out, struct err *err)
 {
 	(void)c;
+	LOCK();
 	const struct fake_step *s = next(&f.terminate);
 	buf_printf(&f.log, "terminate %s %s\n", claim->name, claim->memo ? claim->memo : "-");
 	if (s && s->error != ERR_NONE)
@@ -166,6 +180,7 @@ static int refuse(struct err *err) { return err_set(err, f.broken, "the cloud is
 static int get(struct cloud *c, const char *provider_id, void (*fn)(void *context, const struct instance *i), void *context, struct err *err)
 {
 	(void)c;
+	LOCK();
 	if (f.broken != ERR_NONE)
 		return refuse(err);
 	for (size_t i = 0; i < INSTANCES; i++)
@@ -181,6 +196,7 @@ static int list(struct cloud *c, int64_t max_age_ms, void (*fn)(void *context, c
 {
 	(void)c;
 	(void)max_age_ms;
+	LOCK();
 	if (f.broken != ERR_NONE)
 		return refuse(err);
 	for (size_t i = 0; i < INSTANCES; i++)
@@ -194,6 +210,7 @@ static int list(struct cloud *c, int64_t max_age_ms, void (*fn)(void *context, c
 static int reap(struct cloud *c, const struct instance *i, struct err *err)
 {
 	(void)c;
+	LOCK();
 	if (f.broken != ERR_NONE)
 		return refuse(err);
 	buf_printf(&f.log, "reap %s\n", i->name);
@@ -215,10 +232,12 @@ static int check_class(struct cloud *c, const json_t *node_class, struct err *er
 	return 0;
 }
 
+static void free_nothing(struct cloud *c) { (void)c; }
+
 static const struct repair_policy REPAIR[] = {{"Ready", "False", 600}, {"Ready", "Unknown", 600}, {NULL, NULL, 0}};
 static const struct cloud_ops OPS = {
 	.name = "fake", .launch = launch, .terminate = terminate, .get = get, .list = list, .reap = reap, .claim_of_node = claim_of_node,
-	.check_class = check_class, .repair = REPAIR,
+	.check_class = check_class, .repair = REPAIR, .free = free_nothing,
 };
 
 struct cloud *fake_cloud(void)

@@ -1,5 +1,6 @@
 /* fake_cloud.h: a cloud inside the test's process. Steps that a test has scripted come first; without any, it makes an instance in two
- * steps (a memo, then the machine) and deletes it in one. Every call but get and list is a line of the log. Owner: one thread. */
+ * steps (a memo, then the machine) and deletes it in one. Every call but get and list is a line of the log. The cloud's own
+ * functions may be called by several threads, the test's by one while none of those runs, but for fake_cloud_launches. */
 #pragma once
 #include "cloud/cloud.h"
 
@@ -27,3 +28,4 @@ size_t fake_cloud_size(void);
 void fake_cloud_break(enum err_kind kind);               /* get, list and reap fail with it; ERR_NONE: they work */
 const char *fake_cloud_log(void);                        /* "launch NAME MEMO", "terminate NAME MEMO", "reap NAME"; MEMO "-": none */
 void fake_cloud_log_clear(void);
+size_t fake_cloud_launches(void);                        /* calls of launch since the reset */
