@@ -68,6 +68,9 @@
 #define LIMIT_POOL_PAGES 100                       /* pages of one listing of agent pools */
 #define LIMIT_SIMULATOR_POOLS 10000                /* agent pools of the simulated cluster */
 #define LIMIT_SIMULATOR_NODES 1000                 /* machines of one simulated pool, as AKS */
+#define LIMIT_SIMULATOR_MACHINES 100000            /* machines of all simulated pools */
+#define LIMIT_SIMULATOR_POOL_BYTES ((size_t)64 << 10) /* body of one simulated pool */
+#define LIMIT_SIMULATOR_BODY_BYTES ((size_t)2 << 20) /* any request to the simulator */
 #define LIMIT_SIMULATOR_OPERATIONS 20000           /* operations that can still be asked about; the oldest that ended go first */
 #define LIMIT_SIMULATOR_SCRIPTS 10000              /* scripted replies that wait in the simulator */
 #define LIMIT_SIMULATOR_CALLS 16384                /* requests in the simulator's log; the oldest go first */

@@ -83,7 +83,7 @@ static int serve(struct azure_simulator *s, const struct simulator_options *o, s
 		return -1;
 	}
 	struct http_server_options h = {.host = s->host, .port = o->port, .routes = ROUTES, .n_routes = sizeof ROUTES / sizeof ROUTES[0], .context = s,
-		.max_workers = 256, .io_threads = 1, .tls_cert_pem = c.cert_pem, .tls_key_pem = c.key_pem};
+		.max_workers = 256, .io_threads = 1, .max_body_bytes = LIMIT_SIMULATOR_BODY_BYTES, .tls_cert_pem = c.cert_pem, .tls_key_pem = c.key_pem};
 	int rc = http_server_start(&s->server, &h, err);
 	sim_certificate_done(&c);
 	if (rc == 0)

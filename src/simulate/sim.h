@@ -263,6 +263,7 @@ struct azure_simulator {
 	bool stopping;
 	bool cluster_stopped;
 	uint64_t serial;
+	int64_t machines;               /* counts of all pools */
 	struct map pools;               /* name -> struct sim_pool */
 	struct map operations;          /* guid -> struct sim_operation */
 	uint64_t last_operation, created, deleted;

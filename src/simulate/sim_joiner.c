@@ -108,6 +108,7 @@ void sim_joiner_pool_due(struct azure_simulator *s, const struct sim_node_job *j
 
 void sim_joiner_leave(struct azure_simulator *s, struct sim_pool *p)
 {
+	s->machines -= p->count;
 	p->count = 0;
 	sim_joiner_sync(s, p);
 }

@@ -73,6 +73,8 @@ static bool can_put(struct azure_simulator *s, const struct sim_request *q, cons
 		sim_errors_answer(s, r, 400, "InvalidParameter", "The value of parameter agentPoolProfile.name is invalid. Error details: '%.60s' must match ^[a-z][a-z0-9]{0,11}$.", q->pool);
 	} else if (!http_header(q->x, "Content-Type") || !strcasestr(http_header(q->x, "Content-Type"), "application/json")) {
 		sim_errors_answer(s, r, 415, "UnsupportedMediaType", "The content media type is not supported. Only 'application/json' is supported.");
+	} else if (http_body(q->x).len > LIMIT_SIMULATOR_POOL_BYTES) {
+		sim_errors_answer(s, r, 413, "RequestContentTooLarge", "The request content is larger than %zu bytes.", LIMIT_SIMULATOR_POOL_BYTES);
 	} else if (!q->body) {
 		sim_errors_answer(s, r, 400, "InvalidRequestContent", "The request content was invalid and could not be deserialized: it is not a JSON object.");
 	} else if (!conditions_hold(s, q, old, r)) {

@@ -69,6 +69,15 @@ static bool check_count(const struct check *c)
 	return refuse(c, "InvalidParameter", "count", "it must be a number from 0 to 1000");
 }
 
+static bool check_machines(const struct check *c)
+{
+	int64_t more = json_int_at(c->props, 1, "count", NULL) - (c->old ? c->old->count : 0);
+	if (c->s->machines + more <= LIMIT_SIMULATOR_MACHINES)
+		return true;
+	sim_errors_set(c->f, 400, "NodesLimitExceeded", "The simulated cluster would have more than %d nodes.", LIMIT_SIMULATOR_MACHINES);
+	return false;
+}
+
 static bool check_size(const struct check *c)
 {
 	const char *size = json_text_at(c->props, NULL, "vmSize", NULL);
@@ -214,7 +223,7 @@ static bool check_fixed(const struct check *c)
 }
 
 static bool (*const CHECKS[])(const struct check *c) = {
-	check_count, check_size, check_disk, check_labels, check_taints, check_words, check_zones, check_spot, check_fixed,
+	check_count, check_machines, check_size, check_disk, check_labels, check_taints, check_words, check_zones, check_spot, check_fixed,
 };
 
 bool sim_pool_check_body(const struct azure_simulator *s, const char *name, const json_t *body, const struct sim_pool *old, struct sim_failure *f)

@@ -126,7 +126,9 @@ struct sim_pool *sim_pools_put(struct azure_simulator *s, const char *name, cons
 	complete(properties(p));
 	mark_spot(properties(p));
 	identify(s, p);
+	s->machines -= p->count;
 	p->count = (int)json_int_at(p->body, 1, "properties", "count", NULL);
+	s->machines += p->count;
 	p->stopped = strcmp(json_text_at(p->body, "", "properties", "powerState", "code", NULL), "Stopped") == 0;
 	sim_pools_show_power(s, p);
 	return p;
@@ -185,6 +187,7 @@ void sim_pools_remove(struct azure_simulator *s, struct sim_pool *p)
 {
 	char lower[SIM_POOL_NAME_MAX + 1];
 	s->deleted++;
+	s->machines -= p->count;
 	map_remove(&s->pools, key_of(p->name, lower));
 }
 

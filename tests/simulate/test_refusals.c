@@ -2,6 +2,7 @@
  * and the four shapes of a refusal. */
 #include "simulate/sim_client.h"
 
+#include "base/limits.h"
 #include "check_main.h"
 #include "kube/meta.h"
 
@@ -150,6 +151,27 @@ START_TEST(there_is_a_largest_number_of_pools)
 }
 END_TEST
 
+START_TEST(machines_and_bodies_are_bounded)
+{
+	char name[8];
+	sim_begin(&(struct simulator_options){.max_pools = 200});
+	for (int i = 0; i < 100; i++) {
+		snprintf(name, sizeof name, "p%d", i);
+		sim_pool_path(name, path);
+		sim_do(201, "PUT", path, "{\"properties\":{\"vmSize\":\"Standard_D2s_v3\",\"count\":1000}}");
+	}
+	sim_do(200, "PUT", path, "{\"properties\":{\"vmSize\":\"Standard_D2s_v3\",\"count\":1000}}");
+	sim_pool_path("more", path);
+	ck_assert_str_eq(sim_refusal(400, "PUT", path, NULL, "{\"properties\":{\"vmSize\":\"Standard_D2s_v3\"}}"), "NodesLimitExceeded");
+	sim_do(202, "DELETE", SIM_POOLS "/p0?" SIM_VERSION, NULL);
+	sim_do(201, "PUT", path, "{\"properties\":{\"vmSize\":\"Standard_D2s_v3\",\"count\":1000}}");
+	char *large = mem_printf("{\"properties\":{\"vmSize\":\"Standard_D2s_v3\",\"x\":\"%0*d\"}}", (int)LIMIT_SIMULATOR_POOL_BYTES, 0);
+	ck_assert_str_eq(sim_refusal(413, "PUT", path, NULL, large), "RequestContentTooLarge");
+	free(large);
+	sim_end();
+}
+END_TEST
+
 #define USAGES "/subscriptions/00000000-0000-4000-8000-000000000001/providers/Microsoft.Compute/locations/eastus/usages?api-version=2024-07-01"
 static json_t *usage(json_t *all, const char *name)
 {
@@ -250,6 +272,6 @@ END_TEST
 int main(void)
 {
 	CHECK_RUN("refusals", 60, requests_need_a_known_version_and_place, bodies_are_checked_as_the_service_checks_them, pool_names_are_checked, what_is_fixed_cannot_be_changed,
-		  an_operation_under_way_refuses_others_in_both_wordings, a_deletion_may_end_a_creation_when_set_so, there_is_a_largest_number_of_pools,
+		  an_operation_under_way_refuses_others_in_both_wordings, a_deletion_may_end_a_creation_when_set_so, there_is_a_largest_number_of_pools, machines_and_bodies_are_bounded,
 		  cores_are_counted_and_quotas_hold, the_resource_provider_must_be_registered, a_refusal_has_four_shapes, throttling_refuses_what_a_bucket_does_not_have);
 }
