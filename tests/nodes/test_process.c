@@ -174,7 +174,7 @@ START_TEST(a_deleted_claim_is_let_go_when_its_machine_is_gone)
 	json_object_set_new(json_object_get(claim, "metadata"), "deletionTimestamp", json_string("2026-01-01T00:00:00Z"));
 	fake_api_put(api, path_of(path, CLAIM_PATH, "ws0"), claim);
 	until(let_go, "ws0"); /* this API server deletes Nodes at once, finalizers or not */
-	ck_assert_uint_eq(fake_api_count(api, "DELETE", NODE_PATH), 1);
+	ck_assert_uint_ge(fake_api_count(api, "DELETE", NODE_PATH), 1);
 	teardown();
 }
 END_TEST
