@@ -2,6 +2,7 @@
 #include "cmd/clouds.h"
 
 #include "azure/azure.h"
+#include "cloud/kwok.h"
 #include "cmd/daemon.h"
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +12,7 @@
 struct clouds_options clouds_options_default(void)
 {
 	const char *named = getenv("CLOUD_PROVIDER");
-	return (struct clouds_options){.cloud = named && named[0] ? named : "azure", .quota_preflight = true, .arm_api_version = "2024-01-01"};
+	return (struct clouds_options){.cloud = named && named[0] ? named : "azure", .quota_preflight = true, .arm_api_version = "2024-01-01", .kwok_ready = true};
 }
 
 static const char *from_environment(const char *name)
@@ -51,11 +52,20 @@ static int open_azure(struct clouds_options *o, struct kube_client *kube, const 
 	return 0;
 }
 
+static int open_kwok(struct clouds_options *o, struct kube_client *kube, const struct cloud_hooks *hooks, struct cloud **out, struct err *err)
+{
+	(void)err;
+	const struct kwok_options options = {.kube = kube, .hooks = *hooks, .ready = o->kwok_ready, .join_ms = o->kwok_join_ms};
+	*out = kwok_new(&options);
+	return 0;
+}
+
 static const struct {
 	const char *name;
 	int (*open)(struct clouds_options *o, struct kube_client *kube, const struct cloud_hooks *hooks, struct cloud **out, struct err *err);
 } CLOUDS[] = {
 	{"azure", open_azure},
+	{"kwok", open_kwok},
 };
 
 int clouds_open(struct clouds_options *o, struct kube_client *kube, const struct cloud_hooks *hooks, struct cloud **out, struct err *err)

@@ -4,11 +4,13 @@
 #include "cloud/cloud.h"
 #include <stdbool.h>
 
-#define CLOUDS_NAMES "azure"
+#define CLOUDS_NAMES "azure or kwok"
 struct clouds_options {
 	const char *cloud;              /* row's name */
 	bool quota_preflight, offline;  /* offline: for explain; nothing is asked, no credentials are needed */
 	const char *arm_api_version;
+	bool kwok_ready;                /* this process makes its Nodes Ready; no kwok controller runs */
+	int64_t kwok_join_ms;           /* a Node appears this long after its claim */
 	struct azure_environment azure; /* read by clouds_open; freed by clouds_done */
 };
 struct clouds_options clouds_options_default(void); /* cloud from $CLOUD_PROVIDER */

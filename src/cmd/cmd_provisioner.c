@@ -134,6 +134,8 @@ int cmd_provisioner(int argc, char **argv, struct err *err)
 		{"repair-guard-percent", "N", FLAG_INT, &w.guard, "no repair while more of the Nodes are unhealthy; 0: always (0)", false, 0, 100, false},
 		{"quota-preflight", NULL, FLAG_BOOL, &c.quota_preflight, "asks the subscription's quota before a machine is ordered (true)", false, 0, 0, false},
 		{"arm-api-version", "DATE", FLAG_STRING, &c.arm_api_version, "of agent pools (2024-01-01)", false, 0, 0, false},
+		{"kwok-ready", NULL, FLAG_BOOL, &c.kwok_ready, "with --cloud kwok: its Nodes are made Ready here, no kwok controller runs (true)", false, 0, 0, false},
+		{"kwok-join-time", "TIME", FLAG_DURATION, &c.kwok_join_ms, "with --cloud kwok: a Node appears this long after its claim (0)", false, 0, 0, false},
 		{"log-level", "LEVEL", FLAG_STRING, &w.level, "debug, info, warn or error (info)", false, 0, 0, true},
 		{"log-encoding", "NAME", FLAG_STRING, &w.encoding, "json or console (json)", false, 0, 0, true},
 		{"log-output-paths", "PATH", FLAG_STRING, &w.outputs, "accepted; the log goes to standard error (stdout)", false, 0, 0, true},
