@@ -185,8 +185,12 @@ static void leave(struct azure_simulator *s, const struct sim_node_job *job)
 {
 	struct err err = ERR_INIT;
 	char name[SIM_NODE_NAME];
+	struct err ignored = ERR_INIT;
+	bool beats = s->settings.heartbeat_ms > 0;
 	sim_node_name(s, job->pool, job->index, name);
 	pthread_mutex_unlock(&s->mu);
+	if (beats)
+		(void)!kube_delete(s->joiner->kube, &KUBE_LEASES, "kube-node-lease", name, NULL, &ignored);
 	int rc = kube_delete(s->joiner->kube, &KUBE_NODES, NULL, name, NULL, &err);
 	pthread_mutex_lock(&s->mu);
 	if (rc == 0 || err.kind == ERR_NOT_FOUND) {

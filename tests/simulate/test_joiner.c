@@ -268,6 +268,14 @@ END_TEST
 
 static bool has_beaten(void *times) { return fake_api_count(api, "PATCH", "/leases/") >= (size_t)*(int *)times; }
 
+static bool has_no_lease(void *unused)
+{
+	(void)unused;
+	json_t *lease = fake_api_get(api, "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/aks-ws1-88620333-vmss000000");
+	json_decref(lease);
+	return !lease;
+}
+
 START_TEST(heartbeats_renew_a_lease)
 {
 	start(NULL, (struct simulator_options){.heartbeat_ms = 10000});
@@ -277,6 +285,9 @@ START_TEST(heartbeats_renew_a_lease)
 	sim_wait(has_beaten, (int[]){1});
 	sim_advance(10000);
 	sim_wait(has_beaten, (int[]){2});
+	sim_do(202, "DELETE", path, NULL);
+	sim_wait(is_gone, name);
+	sim_wait(has_no_lease, NULL);
 	free(name);
 	finish();
 }
