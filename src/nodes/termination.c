@@ -301,6 +301,6 @@ static void keys(void *world, int cache, const json_t *node, void (*add)(void *l
 
 static const int CACHES[] = {NODES_NODES};
 const struct operator_controller NODES_TERMINATION = {
-	.name = CONTROLLER, .workers = 8, .reconcile = reconcile, .keys = keys, .caches = CACHES, .n_caches = 1,
+	.name = CONTROLLER, .workers = 16, .workers_scale = true, .reconcile = reconcile, .keys = keys, .caches = CACHES, .n_caches = 1,
 	.backoff_first_ms = 100, .backoff_max_ms = 10000,
 };
