@@ -178,6 +178,25 @@ START_TEST(a_scripted_operation_fails_with_its_details)
 }
 END_TEST
 
+START_TEST(a_deletion_can_fail_and_leaves_the_pool)
+{
+	sim_begin(NULL);
+	sim_pool_path("ws1", path);
+	sim_do(201, "PUT", path, SIM_GPU_POOL);
+	sim_do(200, "POST", "/_sim/script", "{\"match\":{\"method\":\"DELETE\"},\"operation\":{\"code\":\"NicReservedForAnotherVm\"}}");
+	struct sim_answer a = sim_ask("DELETE", path, NULL);
+	ck_assert_int_eq(a.status, 202);
+	json_t *o = sim_expect(200, "GET", sim_path_of(sim_header(&a, "Azure-AsyncOperation")), NULL);
+	ck_assert_str_eq(json_text_at(o, "", "error", "code", NULL), "NicReservedForAnotherVm");
+	json_decref(o);
+	sim_answer_done(&a);
+	ck_assert_str_eq(sim_pool_state("ws1"), "Failed");
+	sim_do(202, "DELETE", path, NULL);
+	ck_assert_str_eq(sim_pool_state("ws1"), "");
+	sim_end();
+}
+END_TEST
+
 START_TEST(a_failed_operation_fails_at_its_location_too)
 {
 	sim_begin(&(struct simulator_options){.lro = "location"});
@@ -490,7 +509,7 @@ int main(void)
 {
 	CHECK_RUN("simulator", 60, a_pool_is_created_read_listed_and_deleted, paths_compare_without_case, the_first_answer_of_each_style_says_how_to_ask_on,
 		  an_async_operation_runs_and_succeeds, a_location_answers_202_until_the_pool_is_there, a_deletion_takes_its_time_and_its_location_ends_with_204,
-		  a_scripted_operation_fails_with_its_details, a_failed_operation_fails_at_its_location_too, an_abort_cancels_a_creation, a_list_comes_in_pages, exactly_full_pages_have_no_empty_one_after_them,
+		  a_scripted_operation_fails_with_its_details, a_deletion_can_fail_and_leaves_the_pool, a_failed_operation_fails_at_its_location_too, an_abort_cancels_a_creation, a_list_comes_in_pages, exactly_full_pages_have_no_empty_one_after_them,
 		  a_stopped_cluster_shows_its_pools_stopped_and_takes_none, pools_of_others_come_and_go_through_the_control_interface,
 		  the_etag_changes_with_the_pool_and_guards_it, headers_name_the_request_and_what_is_left_of_the_budget, a_lost_answer_leaves_what_was_done,
 		  scripts_reply_after_and_as_often_as_they_say, names_that_are_no_text_are_refused_and_logged,
