@@ -4,7 +4,7 @@
 set -euo pipefail
 packages=(build-essential ccache meson ninja-build pkg-config python3 python3-venv unzip curl
 	libjansson-dev libcurl4-openssl-dev libssl-dev libmicrohttpd-dev libgnutls28-dev libyaml-dev libarchive-dev
-	zlib1g-dev libzstd-dev libsnappy-dev liblz4-dev libbrotli-dev libpcre2-dev libutf8proc-dev check docker-registry skopeo "$@")
+	zlib1g-dev libzstd-dev libsnappy-dev liblz4-dev libbrotli-dev libpcre2-dev libutf8proc-dev libexpat1-dev check docker-registry skopeo "$@")
 missing=()
 for p in "${packages[@]}"; do
 	dpkg-query -W -f='${Status}' "$p" 2>/dev/null | grep -q 'install ok installed' || missing+=("$p")

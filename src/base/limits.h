@@ -83,3 +83,9 @@
 #define LIMIT_ARM_CREDENTIAL_BYTES ((size_t)64 << 10) /* a federated token or certificate file */
 #define LIMIT_QUOTA_COUNTERS 4096                  /* counters of a subscription in one region */
 #define LIMIT_QUOTA_PAGES 64                       /* pages of them */
+#define LIMIT_AWS_ANSWER_BYTES ((size_t)8 << 20)    /* one answer of an AWS service */
+#define LIMIT_AWS_ANSWER_ELEMENTS ((size_t)1 << 19) /* XML elements of one such answer */
+#define LIMIT_AWS_CREDENTIAL_BYTES ((size_t)64 << 10) /* a web identity or pod identity token file */
+#define LIMIT_EC2_PAGES 200                        /* pages of one listing of EC2 instances */
+#define LIMIT_EC2_OVERRIDES 60                     /* instance types and zones of one fleet request */
+#define LIMIT_EC2_SELECTOR_TERMS 30                /* terms of one selector of an EC2NodeClass, as its schema limits them */
