@@ -22,7 +22,7 @@ class Killer:
     """Ends the process once, at call number `at` of kind `what`."""
 
     def __init__(self):
-        self.lock, self.process, self.killed = threading.Lock(), None, threading.Event()
+        self.lock, self.provisioner, self.killed = threading.Lock(), None, threading.Event()
         self.what, self.at, self.moment, self.did = None, 0, "", False
         self.seen, self.order = {}, []
 
@@ -40,8 +40,8 @@ class Killer:
         return (what, number, moment) == (self.what, self.at, self.moment) and not self.killed.is_set()
 
     def kill(self):
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
+        self.provisioner.process.send_signal(signal.SIGKILL)
+        self.provisioner.process.wait()
         self.did = True
         self.killed.set()
 
@@ -130,11 +130,11 @@ class Bench:
 
             def revive():
                 if killer.killed.wait(60) and not over.is_set():
-                    provisioner.start(wait=False)
+                    provisioner.start(wait=False)  # a kill is over when the process is: nothing of the old one writes any more
             helper = threading.Thread(target=revive, daemon=True)
             try:
-                provisioner.start()
-                killer.process = provisioner.process
+                killer.provisioner = provisioner
+                provisioner.start(wait=False)
                 helper.start()
                 world.create(name)
                 if abandon:
@@ -145,8 +145,8 @@ class Bench:
                 world.wait_gone(name, seconds=20)
                 if not abandon:
                     check_calls(world, name)
-                alive = provisioner.process.poll() is None
-                expect(alive, f"it ended by itself with {provisioner.process.returncode}")
+                status = provisioner.process.poll()
+                expect(status is None or (killer.did and status == -signal.SIGKILL), f"it ended by itself with {status}")
             except RuntimeError as error:
                 raise RuntimeError(f"{error}\n    steps: {killer.order[-12:]}\n{provisioner.tail(6)}") from None
             finally:

@@ -48,9 +48,11 @@ def stop_and_start(way):
         world.simulator.settings(stop_nodes=way)
         world.simulator.power("Stopped")
         node = world.node_of(names[0])
-        world.until("Nodes that are gone" if way == "remove" else "Nodes that are NotReady", lambda: not ready_node(world, node), 10)
-        steady(world, names)
-        world.simulator.power("Running")
+        try:
+            world.until("Nodes that are gone" if way == "remove" else "Nodes that are NotReady", lambda: not ready_node(world, node), 10)
+            steady(world, names)
+        finally:
+            world.simulator.power("Running")
         world.until("Nodes that are back", lambda: all(ready_node(world, world.node_of(n)) for n in names), 20)
         steady(world, names, 2)
         expect(all(len([c for c in world.puts(n) if c.accepted]) == 1 for n in names), "a pool was made twice")
@@ -274,8 +276,8 @@ class Pair:
 def hand_over(number, what):
     def case(world, pair):
         """In the middle of creations and deletions the leader goes: one pool for each claim, nothing left."""
-        old = [f"ho{what[:3]}old{i}" for i in range(4)]
-        new = [f"ho{what[:3]}new{i}" for i in range(4)]
+        old = [f"{what[3:].lower()}old{i}" for i in range(4)]
+        new = [f"{what[3:].lower()}new{i}" for i in range(4)]
         for name in old:
             world.create(name)
         world.wait_ready(*old)
@@ -315,11 +317,10 @@ def hand_over(number, what):
 def main(argv=None):
     options = claims.arguments(__doc__).parse_args(argv)
     cases = Cases(options.only)
-    with Stage(create_time="1s", delete_time="0.3s", join_time="0.2s", max_pools=1000) as world:
+    with Stage(create_time="1s", delete_time="0.3s", max_pools=1000) as world:
         # Repair is slow here, so that Nodes of a stopped cluster are not repaired before it is clear that it is stopped.
         with Provisioner(world.cluster, world.simulator, extra=[f"--repair-toleration={REPAIR_S}s"]) as provisioner:
             cases.together(SIDE_BY_SIDE, world, workers=5)
-            cases.one(slow_to_ready, world)
             cases.one(repair, world)
             cases.one(recovers, world)
             cases.one(expires, world)
@@ -327,10 +328,11 @@ def main(argv=None):
                 cases.one(stop_and_start(way), world)
             if cases.bad:
                 print(provisioner.tail(12))
-        with Provisioner(world.cluster, world.simulator, name="provisioner-2", extra=["--registration-timeout=3s", "--repair-toleration=10m"]):
+        with Provisioner(world.cluster, world.simulator, name="provisioner-2", extra=["--registration-timeout=8s", "--repair-toleration=10m"]):
             for how in ("refused", "malformed", "dropped", "nocluster", "forbidden", "notvalue"):
                 cases.one(list_fails(how), world)
             cases.one(timeouts, world)
+            cases.one(slow_to_ready, world)
         pair = Pair(world)
         try:
             for number, what in ((signal.SIGTERM, "SIGTERM"), (signal.SIGKILL, "SIGKILL"), (signal.SIGSTOP, "SIGSTOP")):
