@@ -35,6 +35,7 @@ const struct kube_resource KUBE_HELM_RELEASES = {"helm.toolkit.fluxcd.io", "v2",
 const struct kube_resource KUBE_VOLUME_ATTACHMENTS = {"storage.k8s.io", "v1", "volumeattachments", "VolumeAttachment", false};
 const struct kube_resource KUBE_NODE_CLASSES = {"kaito.sh", "v1alpha1", "kaitonodeclasses", "KaitoNodeClass", false};
 const struct kube_resource KUBE_AKS_NODE_CLASSES = {"karpenter.azure.com", "v1beta1", "aksnodeclasses", "AKSNodeClass", false};
+const struct kube_resource KUBE_EC2_NODE_CLASSES = {"karpenter.k8s.aws", "v1", "ec2nodeclasses", "EC2NodeClass", false};
 const struct kube_resource KUBE_DISRUPTION_BUDGETS = {"policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget", true};
 const struct kube_resource KUBE_CSI_NODES = {"storage.k8s.io", "v1", "csinodes", "CSINode", false};
 
@@ -43,7 +44,7 @@ static const struct kube_resource *const RESOURCES[] = {
 	&KUBE_SERVICE_ACCOUNTS, &KUBE_DEPLOYMENTS, &KUBE_STATEFULSETS, &KUBE_REVISIONS, &KUBE_JOBS, &KUBE_LEASES, &KUBE_CRDS,
 	&KUBE_STORAGE_CLASSES, &KUBE_CSI_DRIVERS, &KUBE_WEBHOOKS, &KUBE_WORKSPACES, &KUBE_INFERENCE_SETS, &KUBE_MULTI_ROLES,
 	&KUBE_MODEL_MIRRORS, &KUBE_RAG_ENGINES, &KUBE_NODE_CLAIMS, &KUBE_NODE_POOLS, &KUBE_MACHINES, &KUBE_OCI_REPOSITORIES,
-	&KUBE_HELM_RELEASES, &KUBE_VOLUME_ATTACHMENTS, &KUBE_NODE_CLASSES, &KUBE_AKS_NODE_CLASSES, &KUBE_DISRUPTION_BUDGETS, &KUBE_CSI_NODES,
+	&KUBE_HELM_RELEASES, &KUBE_VOLUME_ATTACHMENTS, &KUBE_NODE_CLASSES, &KUBE_AKS_NODE_CLASSES, KUBE_AKS_NODE_CLASSES, &KUBE_EC2_NODE_CLASSES, &KUBE_DISRUPTION_BUDGETS, &KUBE_CSI_NODES,
 };
 
 char *kube_api_version(const struct kube_resource *r)

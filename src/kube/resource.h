@@ -19,7 +19,7 @@ extern const struct kube_resource
 	KUBE_WORKSPACES /* v1beta1 */, KUBE_INFERENCE_SETS /* v1beta1 */, KUBE_MULTI_ROLES /* v1alpha1 */, KUBE_MODEL_MIRRORS,
 	KUBE_RAG_ENGINES, KUBE_NODE_CLAIMS /* karpenter.sh/v1 */, KUBE_NODE_POOLS, KUBE_MACHINES /* karpenter.sh/v1alpha5 */,
 	KUBE_OCI_REPOSITORIES, KUBE_HELM_RELEASES, KUBE_VOLUME_ATTACHMENTS, KUBE_NODE_CLASSES /* kaito.sh/v1alpha1 KaitoNodeClass */,
-	KUBE_AKS_NODE_CLASSES /* karpenter.azure.com/v1beta1 */, KUBE_DISRUPTION_BUDGETS /* policy/v1 */, KUBE_CSI_NODES;
+	KUBE_AKS_NODE_CLASSES /* karpenter.azure.com/v1beta1 */, KUBE_EC2_NODE_CLASSES /* karpenter.k8s.aws/v1 */, KUBE_DISRUPTION_BUDGETS /* policy/v1 */, KUBE_CSI_NODES;
 
 /* "apps/v1", or "v1" for core. Caller frees. */
 char *kube_api_version(const struct kube_resource *r);
