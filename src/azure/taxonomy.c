@@ -75,7 +75,8 @@ static bool consider(void *context, const char *code, const char *message)
 {
 	struct search *s = context;
 	size_t row = first_match(s->status, code ? code : "", message ? message : "");
-	bool better = s->seen == 0 || row < s->best || (row == s->best && s->of_best == 0 && message && message[0]);
+	bool says_more = message && message[0] && s->seen > 0 && strcmp(message, s->message) != 0;
+	bool better = s->seen == 0 || row < s->best || (row == s->best && s->of_best == 0 && says_more);
 	if (better) {
 		s->best = row;
 		s->of_best = s->seen;

@@ -213,6 +213,16 @@ static bool whole_text(const char *s)
 }
 
 /* Long texts of one to four bytes a character, cut at every offset. */
+START_TEST(the_headers_code_stands_before_the_bodys)
+{
+	struct failure f;
+	classify(&f, 409, "OperationNotAllowed",
+		 "{\"error\":{\"code\":\"BadRequest\",\"message\":\"exceeding approved standardNCSv3Family Family Cores quota. Submit a request for Quota increase\"}}", false);
+	ck_assert_str_eq(f.row->reason, "SubscriptionQuotaReached");
+	ck_assert_msg(strncmp(f.message, "OperationNotAllowed: exceeding", 30) == 0, "%s", f.message);
+}
+END_TEST
+
 START_TEST(messages_have_code_and_remedy_first_and_fit)
 {
 	static const char *const LETTERS[] = {"a", "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80"};
@@ -271,6 +281,6 @@ END_TEST
 
 int main(void)
 {
-	CHECK_RUN("taxonomy", 20, answers_are_understood, no_row_is_without_a_case, words_are_no_codes, messages_have_code_and_remedy_first_and_fit,
+	CHECK_RUN("taxonomy", 20, answers_are_understood, no_row_is_without_a_case, words_are_no_codes, the_headers_code_stands_before_the_bodys, messages_have_code_and_remedy_first_and_fit,
 		  every_remedy_fits_beside_the_longest_code, the_page_in_the_tree_is_fresh);
 }
