@@ -153,6 +153,10 @@ static void index_claim(const json_t *claim, void (*add)(void *list, const char 
 static void index_node(const json_t *node, void (*add)(void *list, const char *key), void *list)
 {
 	const char *pool = meta_label(node, "agentpool");
+	const json_t *owner;
+	size_t i;
+	json_array_foreach(json_at(node, "metadata", "ownerReferences", NULL), i, owner)
+		add_key(add, list, NODE_KEY_OWNER, json_text_at(owner, "", "uid", NULL));
 	add_key(add, list, NODE_KEY_PROVIDER, json_text_at(node, "", "spec", "providerID", NULL));
 	add_key(add, list, NODE_KEY_POOL, pool ? pool : meta_label(node, "kubernetes.azure.com/agentpool"));
 }

@@ -4,6 +4,7 @@
 #include "nodes/lifecycle.h"
 
 #include "base/clock.h"
+#include "base/mem.h"
 #include "kube/condition.h"
 #include "kube/meta.h"
 #include <string.h>
@@ -23,6 +24,16 @@ static int mark_end(struct claim_pass *p, struct err *err)
 	return 0;
 }
 
+static bool owned(const json_t *node, const char *uid)
+{
+	const json_t *owner;
+	size_t i;
+	json_array_foreach(json_at(node, "metadata", "ownerReferences", NULL), i, owner)
+		if (strcmp(json_text_at(owner, "", "uid", NULL), uid) == 0)
+			return true;
+	return false;
+}
+
 static int delete_node(struct claim_pass *p, const json_t *node, struct err *err)
 {
 	struct err why = ERR_INIT;
@@ -35,12 +46,26 @@ static int delete_node(struct claim_pass *p, const json_t *node, struct err *err
 	return err_wrap(err, "delete Node %s", meta_name(node));
 }
 
+/* The Nodes that were registered for the claim. Which they are they say themselves, as the claim may have been deleted, or this process
+ * have died, between the Node's registration and the claim's own status. */
+static json_t *registered_nodes(struct claim_pass *p)
+{
+	CLEANUP(mem_freep) char *key = nodes_index_key(NODE_KEY_OWNER, meta_uid(p->claim));
+	json_t *nodes = informer_find(p->n->op.caches[NODES_NODES], key), *node;
+	size_t i;
+	if (!condition_set_is_true(&p->conditions, p->d->registered))
+		return nodes;
+	CLEANUP(json_decrefp) json_t *same = nodes_with_provider_id(p->n, json_text_at(p->claim, "", "status", "providerID", NULL));
+	json_array_foreach(same, i, node)
+		if (!owned(node, meta_uid(p->claim)))
+			json_array_append(nodes, node);
+	return nodes;
+}
+
 /* 1: Nodes are still there. */
 static int let_nodes_go(struct claim_pass *p, struct err *err)
 {
-	if (!condition_set_is_true(&p->conditions, p->d->registered))
-		return 0;
-	CLEANUP(json_decrefp) json_t *nodes = nodes_with_provider_id(p->n, json_text_at(p->claim, "", "status", "providerID", NULL));
+	CLEANUP(json_decrefp) json_t *nodes = registered_nodes(p);
 	const json_t *node;
 	size_t i;
 	json_array_foreach(nodes, i, node)

@@ -38,9 +38,10 @@ extern const size_t NODES_CONTROLLER_COUNT;
 extern const struct operator_controller *const NODES_CONTROLLERS[];
 extern const size_t NODES_CONTROLLER_COUNT;
 extern const struct operator_cache NODES_CACHES[NODES_CACHE_COUNT];
-/* Index keys, made by nodes_index_key: of Nodes and of claims NODE_KEY_PROVIDER (a hash of the providerID), of Nodes NODE_KEY_POOL, and of claims: */
-#define CLAIM_KEY_POOL "nodepool:"       /* label karpenter.sh/nodepool (Machines: karpenter.sh/provisioner-name) */
-#define CLAIM_KEY_CLASS "class:"         /* spec.nodeClassRef.name */
+/* Index keys, made by nodes_index_key: of Nodes and of claims NODE_KEY_PROVIDER (a hash of the providerID), of Nodes NODE_KEY_POOL, and: */
+#define NODE_KEY_OWNER "owner:"         /* of Nodes: uids of metadata.ownerReferences */
+#define CLAIM_KEY_POOL "nodepool:"       /* of claims: label karpenter.sh/nodepool (Machines: karpenter.sh/provisioner-name) */
+#define CLAIM_KEY_CLASS "class:"         /* of claims: spec.nodeClassRef.name */
 char *nodes_index_key(const char *prefix, const char *value); /* caller frees */
 
 /* Metric rows; nodes/figures.c has the names of Karpenter's metrics and the histograms of the ways to Ready. */

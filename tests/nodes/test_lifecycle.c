@@ -667,6 +667,26 @@ START_TEST(nodes_go_first_then_the_machine_then_the_finalizer)
 }
 END_TEST
 
+START_TEST(a_node_that_was_registered_before_its_claim_could_say_so_goes_first_too)
+{
+	setup();
+	fixture_claim(d, "a", NULL);
+	fixture_node("n", "a", true);
+	pass();
+	json_object_del(claim(), "status");
+	delete_claim();
+	fake_cloud_log_clear();
+	fake_log_clear();
+	pass();
+	ck_assert_uint_eq(fixture_writes("delete nodes n"), 1);
+	ck_assert_str_eq(fake_cloud_log(), "");
+	fake_remove(&KUBE_NODES, NULL, "n");
+	pass();
+	ck_assert_ptr_null(claim());
+	teardown();
+}
+END_TEST
+
 START_TEST(a_half_made_machine_is_ended_by_its_memo)
 {
 	setup();
@@ -736,6 +756,7 @@ int main(void)
 		  a_node_that_changed_meanwhile_is_registered_in_the_next_pass, two_nodes_of_one_machine_are_refused_until_one_is_gone, a_node_may_keep_its_own_taints, a_claim_of_our_class_makes_a_node_of_ours,
 		  a_node_that_is_being_deleted_is_no_node, each_reason_of_an_uninitialized_node, a_node_that_vanishes_before_it_is_initialized_is_not_found,
 		  a_claim_without_a_machine_or_a_node_by_its_time_is_deleted, a_ready_claim_has_all_the_time, a_claim_nobody_took_up_goes_by_itself,
-		  nodes_go_first_then_the_machine_then_the_finalizer, a_half_made_machine_is_ended_by_its_memo, a_cloud_that_is_away_keeps_the_finalizer,
+		  nodes_go_first_then_the_machine_then_the_finalizer, a_half_made_machine_is_ended_by_its_memo,
+		  a_node_that_was_registered_before_its_claim_could_say_so_goes_first_too, a_cloud_that_is_away_keeps_the_finalizer,
 		  events_lead_to_the_claims_they_concern);
 }
