@@ -97,6 +97,7 @@ struct sim_pool *sim_pools_find_generation(struct azure_simulator *s, const char
 struct sim_pool *sim_pools_put(struct azure_simulator *s, const char *name, const json_t *request, bool foreign);
 /* Sets members of its properties (null removes them) without any check; powerState stops or starts it. */
 void sim_pools_change(struct azure_simulator *s, struct sim_pool *p, const json_t *properties);
+void sim_pools_show_error(struct sim_pool *p, json_t *error); /* in properties.status; NULL: none */
 void sim_pools_set_state(struct azure_simulator *s, struct sim_pool *p, enum sim_pool_state state);
 void sim_pools_remove(struct azure_simulator *s, struct sim_pool *p); /* its Nodes are the joiner's business */
 const char *sim_pools_state_name(enum sim_pool_state state);

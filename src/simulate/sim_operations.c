@@ -123,6 +123,8 @@ void sim_operations_finish(struct azure_simulator *s, uint64_t id, enum sim_oper
 		sim_pools_remove(s, p);
 		return;
 	}
+	if (s->settings.provisioning_error)
+		sim_pools_show_error(p, o->state == SIM_OPERATION_FAILED ? o->error : NULL);
 	sim_pools_set_state(s, p, ENDED[o->state]);
 	sim_joiner_sync(s, p);
 }

@@ -164,6 +164,14 @@ void sim_pools_change(struct azure_simulator *s, struct sim_pool *p, const json_
 	renew_etag(p);
 }
 
+void sim_pools_show_error(struct sim_pool *p, json_t *error)
+{
+	json_object_del(properties(p), "status");
+	if (error)
+		json_object_set_new(properties(p), "status", json_pack("{s:O}", "provisioningError", error));
+	touch(p);
+}
+
 bool sim_pools_running(const struct azure_simulator *s, const struct sim_pool *p) { return !p->stopped && !s->cluster_stopped; }
 
 void sim_pools_show_power(struct azure_simulator *s, struct sim_pool *p)

@@ -45,6 +45,7 @@ static const struct row ROWS[] = {
 	{"lro", TEXT, AT(lro), .text = "async", .words = "async|operation_location|location|body"},
 	{"max_pools", NUMBER, AT(max_pools), 100, 1, LIMIT_SIMULATOR_POOLS},
 	{"page_size", NUMBER, AT(page_size), 0, 0, LIMIT_SIMULATOR_POOLS},
+	{"provisioning_error", BOOLEAN, AT(provisioning_error), 0},
 	{"quotas", OBJECT, AT(quotas)},
 	{"ready_ms", NUMBER, AT(ready_ms), 0, 0, DAY_MS},
 	{"registered", BOOLEAN, AT(registered), 1},

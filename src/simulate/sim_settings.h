@@ -20,6 +20,7 @@ struct sim_settings { /* owned strings */
 	char *conflict;                 /* in_progress | another: the wording of a refusal while an operation runs */
 	bool delete_preempts;           /* DELETE of a pool that is being created ends the creation instead of a refusal */
 	char *conditions_since;         /* If-Match and If-None-Match are heeded from this api-version on; "": always */
+	bool provisioning_error;        /* a failed pool says why in properties.status.provisioningError, as newer versions of the API do */
 	bool serial;                    /* one operation at a time in the whole cluster */
 	int64_t page_size;              /* pools in one answer to LIST; 0: all */
 	int64_t max_pools;
