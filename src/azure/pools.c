@@ -1,6 +1,6 @@
 /* pools.c: see pools.h. What is known of a pool carries the time it was true at: the start of the LIST that showed it, or the moment of an
  * own request's answer. A LIST that began before that moment says nothing about the pool, so that a pool just created never seems
- * gone. */
+ * gone. Trees stay inside, where the mutex guards them; what is handed out is a copy. */
 #include "azure/pools.h"
 
 #include "azure/pools_listing.h"
@@ -218,8 +218,8 @@ static void list_once(struct pools *p)
 		free(told.claims[i]);
 	}
 	free(told.claims);
-	map_done(&listed);
 	pthread_mutex_lock(&p->mu);
+	map_done(&listed);
 }
 
 static void *run(void *context)
@@ -337,7 +337,7 @@ int pools_look(struct pools *p, const char *pool, const char *claim, int64_t not
 	else if (p->failed_ms > 0 && p->failed_ms >= not_before_ms)
 		result = -1;
 	if (result == 0)
-		*out = json_incref(e->pool);
+		*out = json_deep_copy(e->pool);
 	if (result == -1 || result == 2) {
 		e = entry_at(p, pool);
 		name_claim(e, claim);
@@ -354,7 +354,7 @@ json_t *pools_known(struct pools *p, const char *pool)
 {
 	pthread_mutex_lock(&p->mu);
 	const struct entry *e = map_get(&p->entries, str_of(pool));
-	json_t *known = e ? json_incref(e->pool) : NULL;
+	json_t *known = e && e->pool ? json_deep_copy(e->pool) : NULL;
 	pthread_mutex_unlock(&p->mu);
 	return known;
 }
@@ -380,7 +380,7 @@ void pools_yield(struct pools *p)
 
 /* --- for everyone ------------------------------------------------------------------------------------------------ */
 
-/* The pools now, as new references; the caller frees. */
+/* The pools now, as copies; the caller frees. */
 static json_t **snapshot(struct pools *p, size_t *n)
 {
 	json_t **all = mem_array(p->entries.count + 1, sizeof *all);
@@ -389,7 +389,7 @@ static json_t **snapshot(struct pools *p, size_t *n)
 	for (size_t i = 0; map_next(&p->entries, &i, &at);) {
 		const struct entry *e = at.value;
 		if (e->pool)
-			all[(*n)++] = json_incref(e->pool);
+			all[(*n)++] = json_deep_copy(e->pool);
 	}
 	return all;
 }

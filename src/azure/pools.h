@@ -14,10 +14,10 @@ void pools_free(struct pools *p); /* joins the thread */
  * hooks->changed(claim). */
 void pools_expect(struct pools *p, const char *pool, const char *claim);
 void pools_settled(struct pools *p, const char *pool);
-/* The pool as listed not before `not_before_ms` (clock_now_ms); 0: found (*out a new reference), 1: that list does not have it, 2: no such
+/* The pool as listed not before `not_before_ms` (clock_now_ms); 0: found (*out a copy, the caller's), 1: that list does not have it, 2: no such
  * list yet (one was asked for; hooks->changed(claim) comes), -1: asked for and failed, err says why. */
 WARN_UNUSED int pools_look(struct pools *p, const char *pool, const char *claim, int64_t not_before_ms, json_t **out, struct err *err);
-/* What is known of the pool, however old; nothing is asked. New reference or NULL. */
+/* What is known of the pool, however old; nothing is asked. A copy, the caller's, or NULL. */
 json_t *pools_known(struct pools *p, const char *pool);
 /* The answer to an own PUT, GET or DELETE of the pool (NULL: gone), so that the next look need not wait for a list. */
 void pools_learn(struct pools *p, const char *pool, const json_t *body);
