@@ -2,7 +2,8 @@
  * claims when it is deleted.
  *
  * Whether there is something to do is seen in the caches; what is done is decided on a list that the API server has just given, so that a
- * cache that lags behind neither buys a machine twice nor gives up one too many. */
+ * cache that lags behind neither buys a machine twice nor gives up one too many. A pass makes or gives up a batch and no more, so that a
+ * number that was a mistake can be taken back. */
 #include "nodes/nodes.h"
 
 #include "base/clock.h"
@@ -14,6 +15,8 @@
 #include "nodes/pool_status.h"
 #include <stdio.h>
 #include <string.h>
+
+enum { BATCH = 64, AGAIN_MS = 1 };
 
 struct pass { struct nodes *n; json_t *pool, *node_class, *claims; };
 
@@ -190,7 +193,9 @@ static int replace(struct pass *p, int64_t count, struct err *err)
 	return 0;
 }
 
-static int balance(struct pass *p, bool ready, struct err *err)
+static int64_t batch(int64_t count) { return count < BATCH ? count : BATCH; }
+
+static int balance(struct pass *p, bool ready, struct outcome *out, struct err *err)
 {
 	bool drift = p->n->options.drift;
 	struct pool_plan plan = pool_plan(p->pool, p->claims, drift);
@@ -199,9 +204,11 @@ static int balance(struct pass *p, bool ready, struct err *err)
 	if (refresh(p, err) < 0)
 		return -1;
 	plan = pool_plan(p->pool, p->claims, drift);
-	if (plan.remove && remove_excess(p, plan.remove, err) < 0)
+	if (plan.remove > BATCH || (ready && plan.create > BATCH))
+		out->requeue_ms = AGAIN_MS;
+	if (plan.remove && remove_excess(p, batch(plan.remove), err) < 0)
 		return -1;
-	if (ready && plan.create && create(p, plan.create, err) < 0)
+	if (ready && plan.create && create(p, batch(plan.create), err) < 0)
 		return -1;
 	return ready && plan.replace ? replace(p, plan.replace, err) : 0;
 }
@@ -258,7 +265,6 @@ static int write_status(struct pass *p, bool *ready, struct err *err)
 static int reconcile(void *world, const char *namespace_, const char *name, struct outcome *out, struct err *err)
 {
 	(void)namespace_;
-	(void)out;
 	struct nodes *n = world;
 	bool ready = false;
 	CLEANUP(pass_done) struct pass p = {.n = n, .pool = informer_get(n->op.caches[NODES_POOLS], NULL, name)};
@@ -270,7 +276,7 @@ static int reconcile(void *world, const char *namespace_, const char *name, stru
 		return release(&p, err);
 	if (mark(&p, err) < 0 || write_status(&p, &ready, err) < 0)
 		return -1;
-	return balance(&p, ready, err);
+	return balance(&p, ready, out, err);
 }
 
 /* --- what wakes it --------------------------------------------------------------------------------------------- */

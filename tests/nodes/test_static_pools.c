@@ -230,6 +230,21 @@ START_TEST(the_limit_of_nodes_holds_also_against_those_that_go)
 }
 END_TEST
 
+START_TEST(a_number_that_was_a_mistake_can_be_taken_back)
+{
+	struct err err = ERR_INIT;
+	int64_t again_ms = 0;
+	put_pool(1000000, NULL);
+	ck_assert_int_eq(fixture_pass(n, &NODES_STATIC_POOLS, "p", &again_ms, &err), 0);
+	ck_assert_uint_eq(claims(), 64);
+	ck_assert_int_gt(again_ms, 0);
+	set_replicas(64);
+	ck_assert_int_eq(fixture_pass(n, &NODES_STATIC_POOLS, "p", &again_ms, &err), 0);
+	ck_assert_uint_eq(claims(), 64);
+	ck_assert_int_eq(again_ms, 0);
+}
+END_TEST
+
 START_TEST(pools_of_others_are_left_alone)
 {
 	put_pool(2, "{\"template\":{\"spec\":{\"nodeClassRef\":{\"group\":\"karpenter.azure.com\",\"kind\":\"AKSNodeClass\",\"name\":\"default\"},\"requirements\":[]}}}");
@@ -529,7 +544,8 @@ int main(void)
 	const TTest *const TESTS[] = {
 		claims_are_made_as_the_template_says, a_second_pass_writes_nothing, names_are_those_of_slots_and_fit_an_agent_pool,
 		a_claim_that_is_going_is_replaced_at_once_under_another_name, a_stale_cache_makes_nothing_twice, a_list_that_lags_behind_makes_nothing_twice,
-		a_name_that_somebody_else_holds_is_passed_over, the_limit_of_nodes_holds_also_against_those_that_go, pools_of_others_are_left_alone,
+		a_name_that_somebody_else_holds_is_passed_over, the_limit_of_nodes_holds_also_against_those_that_go, a_number_that_was_a_mistake_can_be_taken_back,
+		pools_of_others_are_left_alone,
 		a_refused_creation_is_an_error_and_tried_again, the_status_tells_of_the_nodes, no_claims_before_the_class_is_ready,
 		a_template_that_contradicts_itself_is_told, a_launch_that_fails_is_told_by_the_pool, those_without_machines_go_first_then_those_without_pods,
 		what_must_not_be_disrupted_goes_last, a_stale_cache_gives_up_no_more_than_is_too_many, a_deleted_pool_goes_after_its_claims,
