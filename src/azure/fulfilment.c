@@ -15,6 +15,12 @@ int64_t azure_jitter(int64_t low, int64_t high)
 	return high > low ? low + random % (high - low) : low;
 }
 
+int64_t azure_in_progress_ms(int waits)
+{
+	int64_t times = waits < 5 ? waits + 1 : 6;
+	return azure_jitter(IN_PROGRESS_MIN_MS * times, IN_PROGRESS_MAX_MS * times);
+}
+
 /* --- Nodes ------------------------------------------------------------------------------------------------------- */
 
 /* A Node of an earlier pool of the same name carries that claim's creation time. */
@@ -129,7 +135,7 @@ static int refused(const struct arm_answer *answer, int *attempts, int64_t *wait
 		*wait_ms = 1; /* a list comes before */
 		return 2;
 	case HANDLE_IN_PROGRESS:
-		*wait_ms = azure_jitter(IN_PROGRESS_MIN_MS, IN_PROGRESS_MAX_MS);
+		*wait_ms = azure_in_progress_ms((*attempts)++);
 		return 2;
 	case HANDLE_THROTTLED:
 	case HANDLE_PASSING:

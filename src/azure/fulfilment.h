@@ -39,6 +39,8 @@ int azure_reap(struct cloud *c, const struct instance *i, struct err *err);
 enum { IN_PROGRESS_MIN_MS = 5000, IN_PROGRESS_MAX_MS = 15000, SAFETY_MS = 30000 /* a wait for an event ends by itself after this */ };
 
 int64_t azure_jitter(int64_t low, int64_t high); /* in [low, high) */
+/* How long to wait for another operation on the pool or cluster, after so many waits: 5 to 15 s at first, six times that in the end. */
+int64_t azure_in_progress_ms(int waits);
 /* The single Node of the pool that has a providerID and was made for the claim; new reference or NULL. */
 json_t *azure_node(struct azure *a, const char *pool, const struct claim_view *claim);
 /* GET of one pool. 0: *out a new reference, also learnt by pools; 1: it does not exist (learnt too); 2: the gate is closed for *wait_ms;

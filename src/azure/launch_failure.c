@@ -93,11 +93,17 @@ static int other_offering(struct launch *l, const struct failure *f, bool accept
 	return accepted ? launch_persist(l, MEMO_CLEARING, NULL) : launch_next_offering(l);
 }
 
+/* The pool is looked at before the next PUT: at once where it may be there already, else when the other operation may have ended. */
 static int look_again(struct launch *l, const struct failure *f)
 {
-	l->flight->put_unsure = true;
-	l->flight->look_ms = clock_now_ms();
-	return launch_wait(l, azure_jitter(IN_PROGRESS_MIN_MS, IN_PROGRESS_MAX_MS), f->row->reason, f->message);
+	struct flight *flight = l->flight;
+	bool at_once = f->row->handling == HANDLE_REREAD && flight->attempts == 0;
+	int64_t retry_ms = at_once ? 1 : azure_in_progress_ms(flight->attempts);
+	flight->attempts++;
+	flight->put_unsure = true;
+	flight->look_ms = clock_now_ms();
+	flight->wait_ms = clock_now_ms() + retry_ms;
+	return launch_wait(l, retry_ms, at_once ? "" : f->row->reason, at_once ? "" : f->message);
 }
 
 static int repeat(struct launch *l, const struct failure *f, const struct arm_answer *answer)

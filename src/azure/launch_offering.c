@@ -184,6 +184,7 @@ static int none_left(struct launch *l, const struct choice *c)
 	char until[32];
 	int64_t wait_s = c->ends_s - clock_wall_s();
 	clock_rfc3339(c->ends_s, until);
+	pools_settled(l->a->pools, l->pool);
 	l->out->step = STEP_FAILED;
 	l->out->retry_ms = (wait_s > 1 ? wait_s : 1) * 1000 + azure_jitter(0, 1000);
 	if (f->reason[0]) { /* this claim's own refusal says more */

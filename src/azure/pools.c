@@ -81,7 +81,7 @@ static int64_t spacing(const struct pools *p, int64_t now)
 		return ms < FAILED_MAX_MS ? ms : FAILED_MAX_MS;
 	}
 	if (now < p->yield_ms)
-		return STEADY * p->unit_ms;
+		return PATIENT * p->unit_ms;
 	if (p->asked || p->rounds == 0)
 		return FIRST * p->unit_ms;
 	if (p->rounds == 1)

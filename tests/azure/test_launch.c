@@ -206,6 +206,27 @@ START_TEST(a_pool_that_fails_goes_before_the_next_is_tried)
 }
 END_TEST
 
+START_TEST(a_claim_that_failed_for_good_costs_no_request)
+{
+	open_with(SKU_A);
+	scene_launch(&s);
+	fake_arm_finish(POOL, "AllocationFailed", "no capacity");
+	for (int i = 0; i < 400 && fake_arm_count("DELETE", POOL) == 0; i++, clock_sleep_ms(5))
+		ck_assert_int_eq(scene_launch_step(&s), 0);
+	fake_arm_finish(POOL, NULL, NULL);
+	for (int i = 0; i < 400 && s.launched.step != STEP_FAILED; i++, clock_sleep_ms(5))
+		ck_assert_int_eq(scene_launch_step(&s), 0);
+	ck_assert_int_eq(s.launched.step, STEP_FAILED);
+	ck_assert(s.launched.insufficient);
+	ck_assert_uint_eq(fake_arm_pools(), 0);
+	clock_sleep_ms(60); /* a list may be under way */
+	size_t before = fake_arm_count("GET", "");
+	clock_sleep_ms(250);
+	ck_assert_uint_eq(fake_arm_count("GET", ""), before);
+	scene_close(&s);
+}
+END_TEST
+
 START_TEST(fallbacks_are_told_by_an_event)
 {
 	open_with(SKU_A " " SKU_B);
@@ -342,6 +363,9 @@ START_TEST(another_operation_in_progress_is_waited_for)
 		ck_assert_int_ge(s.launched.retry_ms, 5000);
 		ck_assert_int_lt(s.launched.retry_ms, 15000);
 		ck_assert_str_eq(s.launched.reason, "OperationInProgress");
+		scene_launch(&s); /* an early wake sends nothing */
+		ck_assert_uint_eq(fake_arm_count("PUT", ""), 1);
+		scene_restart(&s, false); /* as if the time were over */
 		scene_launch(&s);
 		check_wait("running");
 		ck_assert_uint_eq(fake_arm_count("PUT", ""), 2);
@@ -476,7 +500,7 @@ int main(void)
 	CHECK_RUN("launch", 60, a_claim_becomes_a_node_with_one_put, a_crash_at_any_step_leaves_one_pool, a_lost_answer_is_looked_for_and_not_sent_twice,
 		  a_put_that_never_arrived_is_sent_again, a_memo_that_was_not_stored_leads_to_the_same_pool, a_pool_of_somebody_else_is_not_touched,
 		  a_pool_of_the_original_is_taken_over_without_a_put, a_refused_instance_type_gives_way_to_the_next, a_pool_that_fails_goes_before_the_next_is_tried,
-		  fallbacks_are_told_by_an_event, without_another_offering_capacity_is_insufficient, spot_then_on_demand_then_the_next_zone,
+		  a_claim_that_failed_for_good_costs_no_request, fallbacks_are_told_by_an_event, without_another_offering_capacity_is_insufficient, spot_then_on_demand_then_the_next_zone,
 		  quota_keeps_its_reason_and_is_no_capacity_error, a_wrong_request_is_sent_once_until_it_changes, a_claim_that_cannot_be_a_pool_costs_no_put,
 		  configuration_errors_are_retried_slowly, another_operation_in_progress_is_waited_for, throttled_and_failing_servers_are_given_time,
 		  a_missing_cluster_is_a_matter_of_configuration, a_node_of_an_earlier_pool_is_not_taken, a_pool_that_vanishes_is_made_again,
