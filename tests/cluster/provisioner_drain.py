@@ -272,27 +272,50 @@ def stuck_pod(world, kubelets):
     world.wait_gone("stuck", seconds=25)
 
 
+def attached(world, node, name, claim):
+    """A bound claim and volume that an attacher has attached to the Node; returns the pod's volume."""
+    world.admin.must("POST", api.path("PersistentVolume"), {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": name}, "spec": {
+        "capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"], "nfs": {"server": "127.0.0.1", "path": "/"}, "storageClassName": "by-hand",
+        "persistentVolumeReclaimPolicy": "Retain", "claimRef": {"namespace": "default", "name": claim, "apiVersion": "v1", "kind": "PersistentVolumeClaim"}}})
+    world.admin.must("POST", api.path("PersistentVolumeClaim", "default"), {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": claim}, "spec": {
+        "accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}, "storageClassName": "by-hand", "volumeName": name}})
+    world.admin.must("POST", api.path("VolumeAttachment"), {"apiVersion": "storage.k8s.io/v1", "kind": "VolumeAttachment", "metadata": {"name": name}, "spec": {
+        "attacher": "by.hand", "nodeName": node, "source": {"persistentVolumeName": name}}})
+    return {"name": "d", "persistentVolumeClaim": {"claimName": claim}}
+
+
+def detach(world, name, claim):
+    world.admin.delete("VolumeAttachment", None, name)
+    world.admin.delete("PersistentVolumeClaim", "default", claim)
+    world.admin.delete("PersistentVolume", None, name)
+
+
 def volumes(world, kubelets):
     """Volumes of drained pods are waited for; the machine goes when they are detached."""
     world.live("volumes")
     node = world.node_of("volumes")
-    world.admin.must("POST", api.path("PersistentVolume"), {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": "disk"}, "spec": {
-        "capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"], "nfs": {"server": "127.0.0.1", "path": "/"}, "storageClassName": "by-hand",
-        "persistentVolumeReclaimPolicy": "Retain", "claimRef": {"namespace": "default", "name": "data", "apiVersion": "v1", "kind": "PersistentVolumeClaim"}}})
-    world.admin.must("POST", api.path("PersistentVolumeClaim", "default"), {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "data"}, "spec": {
-        "accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}, "storageClassName": "by-hand", "volumeName": "disk"}})
-    put(world, kubelets, pod_of("writer", node, volumes=({"name": "d", "persistentVolumeClaim": {"claimName": "data"}},)))
-    world.admin.must("POST", api.path("VolumeAttachment"), {"apiVersion": "storage.k8s.io/v1", "kind": "VolumeAttachment", "metadata": {"name": "held-volume"}, "spec": {
-        "attacher": "by.hand", "nodeName": node, "source": {"persistentVolumeName": "disk"}}})
+    put(world, kubelets, pod_of("writer", node, volumes=(attached(world, node, "disk", "data"),)))
     world.delete("volumes")
     world.until("the pod goes", lambda: "writer" in kubelets.went, 15)
     time.sleep(3)
     expect("volumes" in world.simulator.pools() and world.mirror.get("Node", None, node), "the machine went while a volume was attached")
-    expect(world.admin.get("VolumeAttachment", None, "held-volume"), "somebody else took the attachment away")
-    world.admin.delete("VolumeAttachment", None, "held-volume")
+    expect(world.admin.get("VolumeAttachment", None, "disk"), "somebody else took the attachment away")
+    world.admin.delete("VolumeAttachment", None, "disk")
     world.wait_gone("volumes", seconds=20)
-    world.admin.delete("PersistentVolumeClaim", "default", "data")
-    world.admin.delete("PersistentVolume", None, "disk")
+    detach(world, "disk", "data")
+
+
+def volume_that_stays(world, kubelets):
+    """The volume of a pod that is not drained, because it tolerates the taint, is not waited for."""
+    world.live("stays")
+    node = world.node_of("stays")
+    tolerant = ({"key": "karpenter.sh/disrupted", "operator": "Exists", "effect": "NoSchedule"},)
+    put(world, kubelets, pod_of("keeper", node, tolerations=tolerant, volumes=(attached(world, node, "kept-disk", "kept-data"),)))
+    world.delete("stays")
+    world.until("the machine goes", lambda: "stays" not in world.simulator.pools(), 15)
+    world.wait_gone("stays", seconds=15)
+    world.admin.delete("Pod", "default", "keeper", now=True)
+    detach(world, "kept-disk", "kept-data")
 
 
 def forced(world, kubelets):
@@ -316,7 +339,7 @@ def forced(world, kubelets):
     return f"{took:.1f} s, grace {kubelets.grace.get('clings')} s"
 
 
-CASES = (budget, groups, grace, do_not_disrupt, held_for_ever, left_alone, stuck_pod, volumes, forced)
+CASES = (budget, groups, grace, do_not_disrupt, held_for_ever, left_alone, stuck_pod, volumes, volume_that_stays, forced)
 
 
 def main(argv=None):
