@@ -215,6 +215,7 @@ START_TEST(a_young_list_is_used_again)
 	ck_assert_uint_eq(n, 2);
 	ck_assert_int_eq(pools_list(pools, 60000, count, &n, &err), 0);
 	ck_assert_uint_eq(fake_arm_count("GET", "/agentPools"), 1);
+	clock_sleep_ms(2); /* in the same millisecond it would be young enough */
 	ck_assert_int_eq(pools_list(pools, 0, count, &n, &err), 0);
 	ck_assert_uint_eq(fake_arm_count("GET", "/agentPools"), 2);
 	ck_assert_uint_eq(n, 6);
