@@ -29,8 +29,13 @@ static int reconcile(void *world, const char *namespace_, const char *name, stru
 				   rc == 0 ? "" : why.message, meta_generation(class), now);
 	root_condition_set(status, DEPENDENTS, meta_generation(class), now);
 	const struct object_home home = {n->op.kube, &KUBE_NODE_CLASSES, n->op.caches[NODES_CLASSES]};
-	if (object_write_status(&home, &class, status, err) < 0)
+	struct err failure = ERR_INIT;
+	if (object_write_status(&home, &class, status, &failure) < 0) {
+		if (failure.kind == ERR_NOT_FOUND)
+			return 0; /* gone meanwhile, or of an older definition that has no status */
+		*err = failure;
 		return -1;
+	}
 	if (rc < 0) {
 		*err = why;
 		return err_wrap(err, "check KaitoNodeClass %s", name);

@@ -274,8 +274,13 @@ static int reconcile(void *world, const char *namespace_, const char *name, stru
 	p.node_class = n->op.caches[NODES_CLASSES] ? informer_get(n->op.caches[NODES_CLASSES], NULL, pool_class_name(p.pool)) : NULL;
 	if (meta_deleting(p.pool))
 		return release(&p, err);
-	if (mark(&p, err) < 0 || write_status(&p, &ready, err) < 0)
+	struct err why = ERR_INIT;
+	if (mark(&p, &why) < 0 || write_status(&p, &ready, &why) < 0) {
+		if (why.kind == ERR_NOT_FOUND)
+			return 0; /* gone meanwhile */
+		*err = why;
 		return -1;
+	}
 	return balance(&p, ready, out, err);
 }
 

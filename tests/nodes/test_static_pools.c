@@ -431,6 +431,17 @@ START_TEST(a_deleted_pool_goes_after_its_claims)
 }
 END_TEST
 
+START_TEST(a_pool_that_goes_while_it_is_looked_at_is_no_error)
+{
+	put_pool(2, NULL);
+	fake_freeze(true);
+	fake_remove(&KUBE_NODE_POOLS, NULL, "p");
+	pass();
+	fake_freeze(false);
+	ck_assert_uint_eq(claims(), 0);
+}
+END_TEST
+
 /* --- replacing ------------------------------------------------------------------------------------------------- */
 
 static void drift_all(void)
@@ -549,6 +560,7 @@ int main(void)
 		a_refused_creation_is_an_error_and_tried_again, the_status_tells_of_the_nodes, no_claims_before_the_class_is_ready,
 		a_template_that_contradicts_itself_is_told, a_launch_that_fails_is_told_by_the_pool, those_without_machines_go_first_then_those_without_pods,
 		what_must_not_be_disrupted_goes_last, a_stale_cache_gives_up_no_more_than_is_too_many, a_deleted_pool_goes_after_its_claims,
+		a_pool_that_goes_while_it_is_looked_at_is_no_error,
 		replacements_come_first_and_within_the_budget, drifted_claims_stay_without_the_gate_the_budget_or_a_permission, the_strictest_budget_counts,
 		events_of_pools_claims_and_classes_lead_to_the_pool,
 	};
