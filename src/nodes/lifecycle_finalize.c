@@ -4,7 +4,6 @@
 #include "nodes/lifecycle.h"
 
 #include "base/clock.h"
-#include "base/mem.h"
 #include "kube/condition.h"
 #include "kube/meta.h"
 #include <string.h>
@@ -50,8 +49,7 @@ static int delete_node(struct claim_pass *p, const json_t *node, struct err *err
  * have died, between the Node's registration and the claim's own status. */
 static json_t *registered_nodes(struct claim_pass *p)
 {
-	CLEANUP(mem_freep) char *key = nodes_index_key(NODE_KEY_OWNER, meta_uid(p->claim));
-	json_t *nodes = informer_find(p->n->op.caches[NODES_NODES], key), *node;
+	json_t *nodes = nodes_owned_by(p->n, meta_uid(p->claim)), *node;
 	size_t i;
 	if (!condition_set_is_true(&p->conditions, p->d->registered))
 		return nodes;

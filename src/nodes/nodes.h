@@ -77,6 +77,8 @@ json_t *nodes_claims_by(const struct nodes *n, const struct dialect *d, const ch
 char *nodes_claim_key(const struct dialect *d, const char *name);
 /* Nodes with this providerID; new array. */
 json_t *nodes_with_provider_id(const struct nodes *n, const char *provider_id);
+/* Nodes that were registered for the claim of this uid: they say so even when the claim's status does not yet; new array. */
+json_t *nodes_owned_by(const struct nodes *n, const char *claim_uid);
 /* view of a claim with its node class resolved into *node_class (new reference or NULL; must outlive the view). */
 WARN_UNUSED int nodes_view(const struct nodes *n, const json_t *claim, struct claim_view *v, json_t **node_class, struct err *err);
 /* Deletes a claim once (uid precondition), counts nodeclaims_disrupted_total{reason} and emits the event. Gone already: 0. */

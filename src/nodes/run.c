@@ -18,9 +18,11 @@ static void wake(struct nodes *n, const struct dialect *d, const char *name)
 		return;
 	CLEANUP(mem_freep) char *key = nodes_claim_key(d, name);
 	operator_wake(&n->op, NODES_LIFECYCLE.name, key, 0);
-	const char *node = json_text_at(claim, "", "status", "nodeName", NULL);
-	if (meta_deleting(claim) && node[0])
-		operator_wake(&n->op, NODES_TERMINATION.name, node, 0);
+	CLEANUP(json_decrefp) json_t *nodes = meta_deleting(claim) ? nodes_owned_by(n, meta_uid(claim)) : NULL;
+	const json_t *node;
+	size_t i;
+	json_array_foreach(nodes, i, node)
+		operator_wake(&n->op, NODES_TERMINATION.name, meta_name(node), 0);
 }
 
 static void changed(void *context, const char *claim)

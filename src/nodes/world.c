@@ -61,6 +61,14 @@ json_t *nodes_with_provider_id(const struct nodes *n, const char *provider_id)
 	return informer_find(n->op.caches[NODES_NODES], key);
 }
 
+json_t *nodes_owned_by(const struct nodes *n, const char *claim_uid)
+{
+	if (!n->op.caches[NODES_NODES] || !claim_uid[0])
+		return json_array();
+	CLEANUP(mem_freep) char *key = nodes_index_key(NODE_KEY_OWNER, claim_uid);
+	return informer_find(n->op.caches[NODES_NODES], key);
+}
+
 /* The claims with the Node's providerID, of both dialects. */
 static size_t claims_by_provider(const struct nodes *n, const json_t *node, json_t **claim, const struct dialect **d)
 {
