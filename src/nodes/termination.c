@@ -256,6 +256,8 @@ static int end_instance(struct pass *p, struct err *err)
 	if (!p->claim)
 		return 0;
 	int rc = instance_end_step(p->n, p->dialect, &p->claim, &p->retry_ms, err);
+	if (p->retry_ms > INSTANCE_END_POLL_MS)
+		p->retry_ms = INSTANCE_END_POLL_MS; /* the claim may go meanwhile, by its own finalizer: that is no event here */
 	return rc < 0 ? -1 : rc == 0;
 }
 

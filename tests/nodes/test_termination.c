@@ -58,7 +58,7 @@ START_TEST(a_node_goes_step_by_step)
 
 	fake_remove(&KUBE_PODS, "a", "p");
 	fake_cloud_on_terminate(&(struct fake_step){.step = STEP_PERSIST, .memo = "{\"del\":1}"});
-	fake_cloud_on_terminate(&(struct fake_step){.step = STEP_WAIT, .retry_ms = 7000, .reason = "Deleting", .message = "the pool is being deleted"});
+	fake_cloud_on_terminate(&(struct fake_step){.step = STEP_WAIT, .retry_ms = 4000, .reason = "Deleting", .message = "the pool is being deleted"});
 	expect(pass());
 	ck_assert_str_eq(fake_cloud_log(), "terminate ws1 -\nterminate ws1 {\"del\":1}\n");
 	ck_assert_str_eq(meta_annotation(the_claim(), ANNOTATION_OPERATION), "{\"del\":1}");
@@ -66,7 +66,7 @@ START_TEST(a_node_goes_step_by_step)
 	ck_assert_str_eq(condition("VolumesDetached", "status"), "True");
 	ck_assert_str_eq(condition("InstanceTerminating", "reason"), "Deleting");
 	ck_assert_str_eq(condition("Ready", "status"), "True");
-	ck_assert_int_eq(requeue_ms, 7000);
+	ck_assert_int_eq(requeue_ms, 4000);
 	ck_assert_ptr_nonnull(the_node());
 	ck_assert_double_eq(counted(NODES_DRAINED), 1);
 
@@ -321,6 +321,23 @@ START_TEST(with_two_claims_a_node_goes_as_without)
 }
 END_TEST
 
+/* The claim's own finalizer ended the machine: it had not been registered when it was deleted. */
+START_TEST(a_claim_that_goes_first_does_not_keep_its_node)
+{
+	start(&DIALECT_NODE_CLAIM);
+	ending_stamp(the_claim(), 0);
+	fake_set_condition(the_claim(), "InstanceTerminating", "True", "InstanceTerminating", "");
+	fake_cloud_on_terminate(&(struct fake_step){.step = STEP_WAIT, .retry_ms = 600000});
+	expect(pass());
+	ck_assert_int_eq(requeue_ms, INSTANCE_END_POLL_MS);
+	fake_remove(&KUBE_NODE_CLAIMS, NULL, "ws1");
+	fake_cloud_remove("ws1");
+	expect(pass());
+	ck_assert_ptr_null(the_node());
+	finish();
+}
+END_TEST
+
 START_TEST(a_stale_claim_is_not_written_over)
 {
 	start(&DIALECT_NODE_CLAIM);
@@ -503,6 +520,7 @@ int main(void)
 	tcase_add_test(t, a_claim_is_not_given_up_while_the_cloud_cannot_tell);
 	tcase_add_test(t, without_a_claim_a_node_is_drained_and_goes);
 	tcase_add_test(t, with_two_claims_a_node_goes_as_without);
+	tcase_add_test(t, a_claim_that_goes_first_does_not_keep_its_node);
 	tcase_add_test(t, a_stale_claim_is_not_written_over);
 	tcase_add_test(t, a_stale_node_is_not_tainted_over);
 	tcase_add_test(t, a_cloud_that_fails_keeps_the_node);
