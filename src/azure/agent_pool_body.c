@@ -251,7 +251,7 @@ static void put_fixed(json_t *properties, const struct claim_view *claim, const 
 	json_object_set_new(properties, "nodeLabels", node_labels(claim, vm_size, pool));
 	json_object_set_new(properties, "type", json_string("VirtualMachineScaleSets"));
 	json_object_set_new(properties, "mode", json_string("User"));
-	json_object_set_new(properties, "vmSize", json_string(vm_size));
+	json_object_set_new(properties, "vmSize", json_string(sku_cloud_name(vm_size)));
 	json_object_set_new(properties, "osType", json_string("Linux"));
 	json_object_set_new(properties, "count", json_integer(1));
 	json_object_set_new(properties, "enableNodePublicIP", json_false());

@@ -5,10 +5,23 @@
 #include "base/str.h"
 #include <strings.h>
 
+/* To add one: a row. */
+static const struct { const char *ours, *theirs; } SPELLINGS[] = {{"Standard_ND96asr_A100_v4", "Standard_ND96asr_v4"}};
+
+const char *sku_cloud_name(const char *name)
+{
+	for (size_t i = 0; i < sizeof SPELLINGS / sizeof SPELLINGS[0]; i++)
+		if (strcasecmp(SPELLINGS[i].ours, name) == 0)
+			return SPELLINGS[i].theirs;
+	return name;
+}
+
+bool sku_same(const char *a, const char *b) { return strcasecmp(sku_cloud_name(a), sku_cloud_name(b)) == 0; }
+
 const struct sku *sku_find(const char *cloud, const char *name)
 {
 	for (size_t i = 0; i < SKU_COUNT; i++)
-		if ((!cloud || strcasecmp(SKUS[i].cloud, cloud) == 0) && strcasecmp(SKUS[i].name, name) == 0)
+		if ((!cloud || strcasecmp(SKUS[i].cloud, cloud) == 0) && sku_same(SKUS[i].name, name))
 			return &SKUS[i];
 	return NULL;
 }

@@ -20,6 +20,9 @@ struct sku {
 extern const struct sku SKUS[];
 extern const size_t SKU_COUNT;
 const struct sku *sku_find(const char *cloud /* NULL: any */, const char *name); /* any case; NULL: not in the table */
+/* The cloud's own spelling of an instance type that upstream's table spells otherwise; any other name as it is. sku_find knows both. */
+const char *sku_cloud_name(const char *name);
+bool sku_same(const char *a, const char *b); /* in either spelling, any case */
 const char *sku_nearest(const char *cloud /* NULL: any */, const char *name);    /* for "did you mean"; NULL: none is near */
 
 struct mig_profile { const char *name; int gib; };

@@ -3,10 +3,10 @@
 #include "provision/node.h"
 
 #include "base/mem.h"
+#include "catalog/sku.h"
 #include "kube/condition.h"
 #include "kube/meta.h"
 #include <string.h>
-#include <strings.h>
 
 static const char *const PRESSURES[] = {"DiskPressure", "MemoryPressure", "PIDPressure"};
 
@@ -119,7 +119,7 @@ static bool matches(const json_t *node, const json_t *match_labels)
 static bool is_type(const json_t *node, const char *instance_type)
 {
 	const char *has = meta_label(node, "node.kubernetes.io/instance-type");
-	return !instance_type[0] || (has && strcasecmp(has, instance_type) == 0);
+	return !instance_type[0] || (has && sku_same(has, instance_type));
 }
 
 json_t *node_usable(const json_t *candidates, const struct node_request *r, const struct identity_labels *pair)

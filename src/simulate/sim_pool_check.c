@@ -85,7 +85,7 @@ static bool check_size(const struct check *c)
 		return true;
 	if (!size || !size[0])
 		return refuse(c, "InvalidParameter", "vmSize", "it is required");
-	if (sku_find("azure", size))
+	if (sku_find("azure", size) && strcmp(sku_cloud_name(size), size) == 0)
 		return true;
 	sim_errors_set(c->f, 400, "BadRequest", "The VM size of AgentPoolProfile:%s is not allowed in your subscription in location '%s'. Requested size: '%.80s'.",
 		       c->name, c->s->location, size);

@@ -207,6 +207,11 @@ START_TEST(machine_type_is_by_catalogue_then_by_letter)
 		ck_assert_str_eq(json_text_at(out, "", "properties", "vmSize", NULL), SIZES[i].size);
 		json_decref(out);
 	}
+	json_t *out = NULL;
+	struct offering renamed = {"Standard_ND96asr_A100_v4", NULL, false}; /* upstream's spelling */
+	ck_assert_int_eq(agent_pool_body(&claim, &renamed, "ws1", NULL, &out, &err), 0);
+	ck_assert_str_eq(json_text_at(out, "", "properties", "vmSize", NULL), "Standard_ND96asr_v4");
+	json_decref(out);
 }
 END_TEST
 

@@ -48,6 +48,17 @@ START_TEST(cpu_machines_keep_room_for_the_system)
 }
 END_TEST
 
+START_TEST(both_spellings_are_one_instance_type)
+{
+	const struct sku *s = sku_find("azure", "Standard_ND96asr_A100_v4");
+	ck_assert_ptr_nonnull(s);
+	ck_assert_ptr_eq(s, sku_find("azure", "standard_nd96asr_v4"));
+	ck_assert_str_eq(sku_cloud_name(s->name), "Standard_ND96asr_v4");
+	ck_assert(sku_same(s->name, "Standard_nd96asr_v4") && !sku_same(s->name, "Standard_ND96amsr_A100_v4"));
+	ck_assert_str_eq(sku_cloud_name("Standard_NC6s_v3"), "Standard_NC6s_v3");
+}
+END_TEST
+
 START_TEST(only_new_nvidia_gpus_are_served)
 {
 	ck_assert(fit_gpu_supported(sku_find("azure", "Standard_NC24ads_A100_v4")));
@@ -60,5 +71,5 @@ END_TEST
 int main(void)
 {
 	CHECK_RUN("fit", 10, parts_add_up_and_nothing_is_overdrawn, the_smallest_machines_come_first, cpu_machines_keep_room_for_the_system,
-		  only_new_nvidia_gpus_are_served);
+		  both_spellings_are_one_instance_type, only_new_nvidia_gpus_are_served);
 }
