@@ -31,7 +31,7 @@ const struct ec2_fault_row EC2_FAULTS[] = {
 	/* --- pace --- */
 	{"RequestLimitExceeded|Throttling|ThrottlingException|TooManyRequestsException|RequestThrottled|RequestThrottledException|EC2ThrottledException", "RequestLimitExceeded",
 	 EC2_FAULT_THROTTLED, EC2_SCOPE_NONE, 0, "wait; it is tried again"},
-	{"InternalError|InternalFailure|InternalServerError|ServiceUnavailable|Unavailable|IdempotentInstanceTerminated|ConcurrentTagAccess|RequestResourceCountExceeded", "InternalError",
+	{"InternalError|InternalFailure|InternalServerError|ServiceUnavailable|Unavailable|ConcurrentTagAccess|RequestResourceCountExceeded", "InternalError",
 	 EC2_FAULT_PASSING, EC2_SCOPE_NONE, 0, "wait; it is tried again"},
 
 	/* --- things that are not there --- */
@@ -40,7 +40,7 @@ const struct ec2_fault_row EC2_FAULTS[] = {
 	 "wait; if it stays, look for termination protection on the instance"},
 	{"InvalidLaunchTemplateName.NotFoundException|InvalidLaunchTemplateId.NotFound|InvalidLaunchTemplateId.VersionNotFound|InvalidLaunchTemplateId.Malformed", "LaunchTemplateNotFound",
 	 EC2_FAULT_TEMPLATE, EC2_SCOPE_NONE, 0, "nothing; it is made again"},
-	{"IdempotentParameterMismatch|IdempotentParameterMismatchException", "IdempotentParameterMismatch", EC2_FAULT_TOKEN, EC2_SCOPE_NONE, 0, "nothing; what exists is looked for"},
+	{"IdempotentParameterMismatch|IdempotentParameterMismatchException|IdempotentInstanceTerminated", "IdempotentParameterMismatch", EC2_FAULT_TOKEN, EC2_SCOPE_NONE, 0, "nothing; what exists is looked for"},
 
 	/* --- the request --- */
 	{"InvalidSubnetID.NotFound|InvalidSubnet*", "SubnetNotFound", EC2_FAULT_INVALID, EC2_SCOPE_NONE, 0, "correct subnetSelectorTerms"},

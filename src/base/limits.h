@@ -87,5 +87,5 @@
 #define LIMIT_AWS_ANSWER_ELEMENTS ((size_t)1 << 19) /* XML elements of one such answer */
 #define LIMIT_AWS_CREDENTIAL_BYTES ((size_t)64 << 10) /* a web identity or pod identity token file */
 #define LIMIT_EC2_PAGES 200                        /* pages of one listing of EC2 instances */
-#define LIMIT_EC2_OVERRIDES 60                     /* instance types and zones of one fleet request */
+#define LIMIT_EC2_OVERRIDES 40                     /* instance types and zones of one fleet request */
 #define LIMIT_EC2_SELECTOR_TERMS 30                /* terms of one selector of an EC2NodeClass, as its schema limits them */
