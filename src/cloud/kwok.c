@@ -192,21 +192,26 @@ static int get(struct cloud *c, const char *provider_id, void (*fn)(void *contex
 	return 0;
 }
 
+struct listing { void (*fn)(void *context, const struct instance *i); void *context; };
+
+static void show(void *context, const json_t *node)
+{
+	const struct listing *l = context;
+	struct instance i;
+	if (!is_ours(node))
+		return;
+	fill(&i, node);
+	l->fn(l->context, &i);
+}
+
+/* One Node at a time: a tree of all of them would be many times their text. */
 static int list(struct cloud *c, int64_t max_age_ms, void (*fn)(void *context, const struct instance *i), void *context, struct err *err)
 {
 	const struct kwok *k = (const struct kwok *)c;
-	CLEANUP(json_decrefp) json_t *nodes = informer_all(k->options.hooks.nodes);
-	const json_t *node;
-	size_t n;
+	struct listing l = {fn, context};
 	(void)max_age_ms;
 	(void)err;
-	json_array_foreach(nodes, n, node) {
-		struct instance i;
-		if (!is_ours(node))
-			continue;
-		fill(&i, node);
-		fn(context, &i);
-	}
+	informer_each(k->options.hooks.nodes, show, &l);
 	return 0;
 }
 
