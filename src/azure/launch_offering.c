@@ -99,6 +99,7 @@ bool launch_offering_open(struct azure *a, const struct offering *o, char reason
 	if (!short_of_quota(a, o, &f))
 		return true;
 	snprintf(reason, 65, "%.64s", f.row->reason);
+	offerings_tell(a->offerings, f.row->reason, f.message);
 	*ends_s = clock_wall_s() + QUOTA_SHORT_AGE_MS / 1000;
 	return false;
 }
@@ -130,6 +131,7 @@ void launch_cool(struct azure *a, const struct memo *m, const struct failure *f)
 		break;
 	}
 	offerings_block(a->offerings, type, zone, capacity, f->cooldown_s, f->row->reason);
+	offerings_tell(a->offerings, f->row->reason, f->message);
 }
 
 /* --- the next one ------------------------------------------------------------------------------------------------ */
@@ -194,8 +196,10 @@ static int none_left(struct launch *l, const struct choice *c)
 	} else {
 		l->out->insufficient = means_insufficient(c->reason);
 		snprintf(l->out->reason, sizeof l->out->reason, "%.64s", c->reason);
-		snprintf(l->out->message, sizeof l->out->message, "%s: none of the %zu offerings of this claim can be had now; %s was refused lately, tried again at %s",
-			 c->reason, c->closed, c->type, until);
+		char told[501];
+		offerings_told(l->a->offerings, c->reason, told, sizeof told);
+		snprintf(l->out->message, sizeof l->out->message, "%s%snone of the %zu offerings of this claim can be had now (%.95s was refused lately), tried again at %.31s",
+			 told[0] ? told : c->reason, told[0] ? "; " : ": ", c->closed, c->type, until);
 	}
 	snprintf(l->out->event, sizeof l->out->event, "%s", l->out->reason);
 	return 0;

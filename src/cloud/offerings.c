@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "base/map.h"
 #include "base/mem.h"
 #include <pthread.h>
 #include <stdio.h>
@@ -15,11 +16,13 @@ struct offerings {
 	pthread_mutex_t mu; /* guards all */
 	struct entry entries[LIMIT_COOLED_OFFERINGS];
 	size_t n;
+	struct map told; /* reason -> char *, as many as there are reasons in a cloud's table */
 };
 
 struct offerings *offerings_new(void)
 {
 	struct offerings *o = mem_alloc(sizeof *o);
+	o->told.free_value = free;
 	pthread_mutex_init(&o->mu, NULL);
 	return o;
 }
@@ -29,6 +32,7 @@ void offerings_free(struct offerings *o)
 	if (!o)
 		return;
 	pthread_mutex_destroy(&o->mu);
+	map_done(&o->told);
 	free(o);
 }
 
@@ -99,4 +103,25 @@ bool offerings_blocked(struct offerings *o, const char *instance_type, const cha
 		*ends_s = clock_wall_s() + (longest->ends_ms - now + 999) / 1000;
 	pthread_mutex_unlock(&o->mu);
 	return longest != NULL;
+}
+
+void offerings_tell(struct offerings *o, const char *reason, const char *message)
+{
+	pthread_mutex_lock(&o->mu);
+	map_put(&o->told, str_of(reason), mem_strdup(message));
+	pthread_mutex_unlock(&o->mu);
+}
+
+void offerings_told(struct offerings *o, const char *reason, char *out, size_t size)
+{
+	pthread_mutex_lock(&o->mu);
+	const char *message = map_get(&o->told, str_of(reason));
+	size_t n = message ? strlen(message) : 0;
+	if (n >= size)
+		for (n = size - 1; n > 0 && ((unsigned char)message[n] & 0xc0) == 0x80;)
+			n--;
+	if (n)
+		memcpy(out, message, n);
+	out[n] = 0;
+	pthread_mutex_unlock(&o->mu);
 }

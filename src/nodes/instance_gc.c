@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/vec.h"
 #include "kube/meta.h"
+#include <string.h>
 
 #define CONTROLLER "instance.garbagecollection"
 enum { PER_ROUND = 20 };
@@ -38,6 +39,9 @@ static bool is_young(const struct round *r, const struct instance *i)
 	return age_ms < r->n->options.instance_gc_age_ms;
 }
 
+/* A later claim of the same name does not own what an earlier one left behind. An instance without a uid is the name's. */
+static bool owns(const json_t *claim, const char *uid) { return !uid[0] || strcmp(meta_uid(claim), uid) == 0; }
+
 static void on_instance(void *context, const struct instance *i)
 {
 	struct round *r = context;
@@ -45,22 +49,24 @@ static void on_instance(void *context, const struct instance *i)
 	if (i->state == INSTANCE_DELETING || is_young(r, i))
 		return;
 	CLEANUP(json_decrefp) json_t *owner = nodes_claim(r->n, i->claim[0] ? i->claim : i->name, &d);
-	if (owner)
+	if (owner && owns(owner, i->claim_uid))
 		return;
 	vec_push(&r->orphans, (struct orphan){mem_strdup(i->name), mem_strdup(i->claim), mem_strdup(i->claim_uid), mem_strdup(i->provider_id), mem_strdup(i->image_id),
 					      i->state, i->created_s, json_deep_copy(i->labels)});
 }
 
-/* 1: no claim of that name exists, in either dialect; 0: one does; -1: not known. */
-static int is_ownerless(const struct round *r, const char *claim, struct err *err)
+/* 1: no claim that owns it exists, in either dialect; 0: one does; -1: not known. */
+static int is_ownerless(const struct round *r, const struct orphan *o, struct err *err)
 {
 	for (size_t i = 0; i < N_DIALECTS; i++) {
 		struct err why = ERR_INIT;
-		if (kube_get(r->n->op.kube, DIALECTS[i]->claims, NULL, claim, NULL, &why) == 0)
-			return 0;
-		if (why.kind != ERR_NOT_FOUND) {
+		CLEANUP(json_decrefp) json_t *claim = NULL;
+		if (kube_get(r->n->op.kube, DIALECTS[i]->claims, NULL, owner_of(o), &claim, &why) == 0) {
+			if (owns(claim, o->claim_uid))
+				return 0;
+		} else if (why.kind != ERR_NOT_FOUND) {
 			*err = why;
-			return err_wrap(err, "ask for %s %s", DIALECTS[i]->claims->kind, claim);
+			return err_wrap(err, "ask for %s %s", DIALECTS[i]->claims->kind, owner_of(o));
 		}
 	}
 	return 1;
@@ -93,7 +99,7 @@ static void tell(const struct round *r, const struct orphan *o, const char *what
 
 static int collect(const struct round *r, const struct orphan *o, struct err *err)
 {
-	int ownerless = is_ownerless(r, owner_of(o), err);
+	int ownerless = is_ownerless(r, o, err);
 	if (ownerless <= 0)
 		return ownerless;
 	if (r->n->options.gc_dry_run) {

@@ -282,6 +282,6 @@ static bool enabled(const void *world)
 
 static const int CACHES[] = {NODES_CLAIMS, NODES_MACHINES, NODES_NODES, NODES_CLASSES, NODES_AKS_CLASSES};
 const struct operator_controller NODES_LIFECYCLE = {
-	.name = LIFECYCLE_NAME, .workers = 16, .reconcile = reconcile, .keys = keys, .caches = CACHES, .n_caches = sizeof CACHES / sizeof CACHES[0],
+	.name = LIFECYCLE_NAME, .workers = 16, .workers_scale = true, .reconcile = reconcile, .keys = keys, .caches = CACHES, .n_caches = sizeof CACHES / sizeof CACHES[0],
 	.enabled = enabled, .backoff_first_ms = HOLDOFF_FIRST_MS, .backoff_max_ms = HOLDOFF_MAX_MS,
 };

@@ -260,7 +260,7 @@ START_TEST(without_another_offering_capacity_is_insufficient)
 	scene_launch(&s); /* another claim knows it too */
 	ck_assert_int_eq(s.launched.step, STEP_FAILED);
 	ck_assert(s.launched.insufficient);
-	ck_assert_msg(strncmp(s.launched.message, "AllocationFailure: ", 19) == 0, "%s", s.launched.message);
+	ck_assert_msg(strncmp(s.launched.message, "AllocationFailed: no capacity", 29) == 0 && strstr(s.launched.message, "tried again at"), "%s", s.launched.message);
 	ck_assert_uint_eq(fake_arm_count("PUT", ""), 1);
 	scene_close(&s);
 }

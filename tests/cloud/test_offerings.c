@@ -87,8 +87,24 @@ START_TEST(past_the_ceiling_the_first_to_end_makes_room)
 }
 END_TEST
 
+START_TEST(what_was_said_is_kept_by_reason)
+{
+	struct offerings *o = offerings_new();
+	char told[12] = "x";
+	offerings_told(o, "Quota", told, sizeof told);
+	ck_assert_str_eq(told, "");
+	offerings_tell(o, "Quota", "first");
+	offerings_tell(o, "Quota", "0123456789\xc3\xa9"); /* the last byte that fits would split a character */
+	offerings_told(o, "Quota", told, sizeof told);
+	ck_assert_str_eq(told, "0123456789");
+	offerings_told(o, "Other", told, sizeof told);
+	ck_assert_str_eq(told, "");
+	offerings_free(o);
+}
+END_TEST
+
 int main(void)
 {
 	CHECK_RUN("offerings", 20, an_entry_covers_its_zone_capacity_type_and_no_more, empty_means_any, a_family_covers_its_members,
-		  the_longest_cool_down_wins, entries_end, past_the_ceiling_the_first_to_end_makes_room);
+		  the_longest_cool_down_wins, entries_end, past_the_ceiling_the_first_to_end_makes_room, what_was_said_is_kept_by_reason);
 }

@@ -10,7 +10,7 @@
 
 enum { STEPS = 32, INSTANCES = 64 };
 struct script { struct fake_step steps[STEPS]; size_t next, n; };
-struct row { char name[64], provider_id[128]; enum instance_state state; int64_t created_s; bool used; };
+struct row { char claim_uid[64], name[64], provider_id[128]; enum instance_state state; int64_t created_s; bool used; };
 
 static atomic_size_t launches;
 static struct {
@@ -80,9 +80,17 @@ void fake_cloud_put(const char *name, const char *provider_id, enum instance_sta
 	snprintf(r->provider_id, sizeof r->provider_id, "%s", provider_id);
 }
 
+void fake_cloud_set_owner(const char *name, const char *claim_uid)
+{
+	struct row *r = find(name);
+	if (!r)
+		abort();
+	snprintf(r->claim_uid, sizeof r->claim_uid, "%s", claim_uid);
+}
+
 static struct instance show(const struct row *r)
 {
-	return (struct instance){.name = r->name, .claim = r->name, .claim_uid = "", .provider_id = r->provider_id, .image_id = "", .state = r->state, .created_s = r->created_s};
+	return (struct instance){.name = r->name, .claim = r->name, .claim_uid = r->claim_uid, .provider_id = r->provider_id, .image_id = "", .state = r->state, .created_s = r->created_s};
 }
 
 static char *text_or_null(const char *text) { return text ? mem_strdup(text) : NULL; }

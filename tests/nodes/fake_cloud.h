@@ -22,6 +22,7 @@ void fake_cloud_on_terminate(const struct fake_step *s);
 void fake_cloud_in_steps(bool on);
 /* Instances: name is the claim's. provider_id of one that the fake made: "fake:///NAME". */
 void fake_cloud_put(const char *name, const char *provider_id, enum instance_state state, int64_t created_s);
+void fake_cloud_set_owner(const char *name, const char *claim_uid); /* of an instance that is there; "" until then */
 void fake_cloud_remove(const char *name);
 bool fake_cloud_has(const char *name);
 size_t fake_cloud_size(void);

@@ -294,6 +294,21 @@ START_TEST(a_claim_that_is_not_ours_owns_its_instance_too)
 }
 END_TEST
 
+START_TEST(a_later_claim_of_the_name_does_not_own_it)
+{
+	start();
+	fake_cloud_set_owner("well", meta_uid(fixture_get_claim(&DIALECT_NODE_CLAIM, "well")));
+	ck_assert_int_eq(round_of(&NODES_INSTANCE_GC), 0);
+	ck_assert_str_eq(fake_cloud_log(), "");
+	leak("well", INSTANCE_RUNNING, 3600);
+	fake_cloud_set_owner("well", "uid-of-an-earlier-claim");
+	ck_assert_int_eq(round_of(&NODES_INSTANCE_GC), 0);
+	ck_assert_str_eq(fake_cloud_log(), "reap well\n");
+	ck_assert(!deleting(&DIALECT_NODE_CLAIM, "well"));
+	finish();
+}
+END_TEST
+
 START_TEST(an_api_server_that_cannot_tell_saves_the_instance)
 {
 	start();
@@ -373,6 +388,7 @@ int main(void)
 	tcase_add_test(t, an_instance_of_unknown_age_is_as_old_as_this_process);
 	tcase_add_loop_test(t, a_claim_that_the_cache_does_not_know_yet_owns_its_instance, 0, 2);
 	tcase_add_test(t, a_claim_that_is_not_ours_owns_its_instance_too);
+	tcase_add_test(t, a_later_claim_of_the_name_does_not_own_it);
 	tcase_add_test(t, an_api_server_that_cannot_tell_saves_the_instance);
 	tcase_add_test(t, a_dry_run_only_tells);
 	tcase_add_test(t, nothing_is_collected_before_the_delay_is_over);
