@@ -220,6 +220,10 @@ START_TEST(the_headers_code_stands_before_the_bodys)
 		 "{\"error\":{\"code\":\"BadRequest\",\"message\":\"exceeding approved standardNCSv3Family Family Cores quota. Submit a request for Quota increase\"}}", false);
 	ck_assert_str_eq(f.row->reason, "SubscriptionQuotaReached");
 	ck_assert_msg(strncmp(f.message, "OperationNotAllowed: exceeding", 30) == 0, "%s", f.message);
+	classify(&f, 409, NULL, "{\"error\":{\"code\":\"ReconcileVMSSAgentPoolFailed\",\"message\":\"{\\\"error\\\":{\\\"code\\\":\\\"OperationNotAllowed\\\","
+				"\\\"message\\\":\\\"exceeding approved standardNCSv3Family Family Cores quota\\\"}}\"}}", false);
+	ck_assert_str_eq(f.row->reason, "SubscriptionQuotaReached");
+	ck_assert_msg(strncmp(f.message, "OperationNotAllowed: exceeding", 30) == 0, "%s", f.message);
 }
 END_TEST
 
