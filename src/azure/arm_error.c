@@ -299,6 +299,7 @@ static void prefer_header(struct arm_error *e, struct building *b, str header)
 		else
 			add_detail(e->tree, child);
 	}
+	e->code_of_header = child != NULL;
 	json_object_set_new(e->tree, "code", line_value(header, ARM_CODE_MAX));
 }
 

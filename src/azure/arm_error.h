@@ -11,6 +11,7 @@ struct arm_error {
 	int status;                       /* HTTP; 0: an operation that failed with 200 */
 	char code[ARM_CODE_MAX + 1];      /* header x-ms-error-code, else the body's; "" none */
 	char message[ARM_MESSAGE_MAX + 1];/* the outermost message, one line, UTF-8; for HTML and empty bodies "HTTP 502 …" */
+	bool code_of_header;              /* the header's code is another than the body's, which is the first of the details */
 	json_t *tree;                     /* {code, message, details: […]} normalised and bounded in depth and size; NULL: none */
 };
 void arm_error_done(struct arm_error *e);

@@ -69,21 +69,14 @@ static size_t first_match(int status, const char *code, const char *message)
 }
 
 /* The best of all errors in the answer: the first row; of one row the first nested error, which says more than its wrapper. */
-struct search { int status; size_t best, seen, of_best; const char *code, *message, *outermost; };
-
-/* The row's own code, which the wrapper does not have. */
-static bool names_it(size_t row, const char *code, const char *wrapper)
-{
-	const char *codes = FAILURES[row].code;
-	return codes && code && any_of(codes, equals, code) && !any_of(codes, equals, wrapper);
-}
+struct search { int status; size_t best, seen, of_best; const char *code, *message, *outermost; bool header; };
 
 static bool consider(void *context, const char *code, const char *message)
 {
 	struct search *s = context;
 	size_t row = first_match(s->status, code ? code : "", message ? message : "");
-	bool says_more = message && message[0] && s->seen > 0 && (strcmp(message, s->message) != 0 || names_it(row, code, s->code));
-	bool better = s->seen == 0 || row < s->best || (row == s->best && s->of_best == 0 && says_more);
+	bool same = s->seen == 1 && s->header; /* the outermost error once more, under the body's code */
+	bool better = s->seen == 0 || row < s->best || (row == s->best && s->of_best == 0 && message && message[0] && !same);
 	if (better) {
 		s->best = row;
 		s->of_best = s->seen;
@@ -153,7 +146,7 @@ static bool limit_is_zero(const char *message)
 
 void taxonomy_classify(const struct arm_error *e, bool spot, struct failure *out)
 {
-	struct search s = {.status = e->status, .best = FAILURE_COUNT, .code = "", .message = "", .outermost = e->message};
+	struct search s = {.status = e->status, .best = FAILURE_COUNT, .code = "", .message = "", .outermost = e->message, .header = e->code_of_header};
 	arm_error_walk(e, consider, &s);
 	out->row = &FAILURES[s.best];
 	out->cooldown_s = spot ? out->row->cooldown_spot_s : out->row->cooldown_s;
