@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #define PATIENCE_MS 10000
+#define QUIET_MS 150 /* several rounds of lists without a change */
 #define LONG_MS 2500 /* waits from here on are ends for the tests */
 
 /* --- environment ------------------------------------------------------------------------------------------------------- */
@@ -177,7 +178,7 @@ static void drive(struct aws_scene *s, int (*one)(struct aws_scene *s), const en
 		if (one(s) < 0 || *step == STEP_DONE || *step == STEP_FAILED)
 			return;
 		ck_assert_msg(clock_now_ms() < ends, "no end in sight: %.200s", aws_scene_memo(s));
-		int64_t until = *step == STEP_PERSIST ? 0 : clock_now_ms() + (*retry_ms < LONG_MS ? *retry_ms : 400);
+		int64_t until = *step == STEP_PERSIST ? 0 : clock_now_ms() + (*retry_ms < LONG_MS ? *retry_ms : QUIET_MS);
 		while (atomic_load(&s->changes) == seen && clock_now_ms() < until)
 			clock_sleep_ms(1);
 		if (*step == STEP_WAIT && *retry_ms >= LONG_MS && atomic_load(&s->changes) == seen)
