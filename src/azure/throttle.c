@@ -176,11 +176,13 @@ static int64_t closing_ms(int64_t asked)
 	return ms < 1000 ? 1000 : ms > CLOSED_MAX_MS ? CLOSED_MAX_MS : ms;
 }
 
-/* The service counts others' requests too: when it says no, its bucket is empty whatever ours says. */
-static void close_bucket(struct bucket *b, int64_t until)
+/* The service counts others' requests too: when it says no, its bucket is empty whatever ours says; and when it says until when, it has a
+ * token then, however slowly the bucket fills by the book. */
+static void close_bucket(struct bucket *b, enum bucket_name name, int64_t now, int64_t until)
 {
+	double filled = (double)(until - now) / 1000 * SIZES[name].per_second;
 	b->closed_until_ms = later(b->closed_until_ms, until);
-	b->tokens = fmin(b->tokens, 0);
+	b->tokens = fmin(b->tokens, fmax(0, 1 - filled));
 }
 
 void throttle_answered(struct throttle *t, enum arm_class class, const char *pool, int status, int64_t retry_after_ms, int64_t remaining)
@@ -196,7 +198,7 @@ void throttle_answered(struct throttle *t, enum arm_class class, const char *poo
 		if (remaining >= 0)
 			arm->tokens = fmin(arm->tokens, (double)remaining);
 		if (status == 429)
-			close_bucket(bucket_of(t, n->service, pool, now), until);
+			close_bucket(bucket_of(t, n->service, pool, now), n->service, now, until);
 	}
 	pthread_mutex_unlock(&t->mu);
 }

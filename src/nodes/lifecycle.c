@@ -1,9 +1,9 @@
 /* lifecycle.c: the life of a claim, Karpenter's controller nodeclaim.lifecycle: launch, registration, initialization, liveness, and the way
  * out. Each step is a file; here is the pass that they share: what it reads, the order of its writes, and what it tells about.
  *
- * Order of the writes. The Node first: a claim says Registered only when its Node shows it. Of the claim the metadata go first, as the
- * labels of a launch must not be lost. Only when a memo is to be dropped the status goes before it: a crash in between leaves a memo, and
- * with it the cloud tells its result again without a second request. */
+ * Order of the writes. The Node first: a claim says Registered only when its Node shows it. Of the claim the metadata go first, as who
+ * sees it launched expects its labels. A memo that is to be dropped goes last: a crash in between leaves it, and with it the cloud tells
+ * its result again without a second request. */
 #include "nodes/lifecycle.h"
 
 #include "base/clock.h"
@@ -73,10 +73,14 @@ int lifecycle_store_node(struct claim_pass *p, struct err *err)
 
 static int store_claim(struct claim_pass *p, struct err *err)
 {
-	bool drops_memo = meta_annotation(p->stored, ANNOTATION_OPERATION) && !meta_annotation(p->claim, ANNOTATION_OPERATION);
-	if (drops_memo)
-		return lifecycle_store_status(p, err) < 0 || lifecycle_store_metadata(p, err) < 0 ? -1 : 0;
-	return lifecycle_store_metadata(p, err) < 0 || lifecycle_store_status(p, err) < 0 ? -1 : 0;
+	const char *memo = meta_annotation(p->stored, ANNOTATION_OPERATION);
+	if (!memo || meta_annotation(p->claim, ANNOTATION_OPERATION))
+		return lifecycle_store_metadata(p, err) < 0 || lifecycle_store_status(p, err) < 0 ? -1 : 0;
+	meta_set_annotation(p->claim, ANNOTATION_OPERATION, memo);
+	if (lifecycle_store_metadata(p, err) < 0 || lifecycle_store_status(p, err) < 0)
+		return -1;
+	json_object_del(json_at(p->claim, "metadata", "annotations", NULL), ANNOTATION_OPERATION);
+	return lifecycle_store_metadata(p, err);
 }
 
 /* --- what a step has reached, told once: events in the words of Karpenter's, and the way's length ------------------------ */

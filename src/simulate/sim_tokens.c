@@ -96,6 +96,17 @@ static const char *field(const struct sim_request *q, const char *name)
 	return NULL;
 }
 
+/* One resource, and beside it what OpenID clients ask for always: "…/.default openid profile". */
+static bool asks_for_default(str scopes)
+{
+	for (size_t at = 0, end; at <= scopes.len; at = end + 1) {
+		end = str_find(scopes, ' ', at);
+		if (str_ends(str_sub(scopes, at, end), STR("/.default")))
+			return true;
+	}
+	return false;
+}
+
 static bool fields_ok(struct azure_simulator *s, const struct sim_request *q, struct sim_reply *r)
 {
 	static const char *const NEEDED[] = {"grant_type", "client_id", "scope"};
@@ -111,7 +122,7 @@ static bool fields_ok(struct azure_simulator *s, const struct sim_request *q, st
 		REFUSE(s, r, 400, 70003, "unsupported_grant_type", "The app requested an unsupported grant type '%.60s'.", field(q, "grant_type"));
 	else if (strcmp(field(q, "client_id"), s->client_id) != 0)
 		REFUSE(s, r, 400, 700016, "unauthorized_client", "Application with identifier '%.60s' was not found in the directory '%s'.", field(q, "client_id"), s->tenant);
-	else if (!str_ends(scope, STR("/.default")))
+	else if (!asks_for_default(scope))
 		REFUSE(s, r, 400, 70011, "invalid_scope", "The provided request must include a 'scope' input parameter. The provided value for the input parameter 'scope' is not valid. "
 		       "The scope %.*s is not valid.", (int)(scope.len > 100 ? 100 : scope.len), scope.data);
 	else

@@ -165,6 +165,19 @@ START_TEST(a_429_of_a_put_closes_its_pool)
 }
 END_TEST
 
+START_TEST(after_retry_after_there_is_a_token)
+{
+	struct throttle *t = throttle_new(clock_ms);
+	ck_assert_int_eq(throttle_take(t, ARM_PUT, "a"), 0);
+	throttle_answered(t, ARM_PUT, "a", 429, 1000, -1);
+	ck_assert_int_eq(throttle_take(t, ARM_PUT, "a"), 1000);
+	now += 1000;
+	ck_assert_int_eq(throttle_take(t, ARM_PUT, "a"), 0); /* although the bucket fills by one a minute */
+	ck_assert_int_gt(throttle_take(t, ARM_PUT, "a"), 50000);
+	throttle_free(t);
+}
+END_TEST
+
 START_TEST(another_services_429_does_not_stop_aks)
 {
 	setup();
@@ -248,6 +261,6 @@ int main(void)
 	CHECK_RUN("throttle", 20, bursts_are_the_services_own, tokens_come_back_at_the_services_rate, each_pool_has_its_own_puts,
 		  writes_of_all_pools_share_arms_bucket, a_thousand_pools_are_remembered_and_not_more, deletes_go_before_gets_and_gets_before_lists,
 		  a_list_that_starved_gets_one_token, those_who_wait_come_back_one_after_the_other, a_429_closes_what_shares_its_budget,
-		  a_429_of_a_put_closes_its_pool, another_services_429_does_not_stop_aks, a_subscription_that_is_throttled_closes_everything, retry_after_is_taken_within_reason,
+		  a_429_of_a_put_closes_its_pool, after_retry_after_there_is_a_token, another_services_429_does_not_stop_aks, a_subscription_that_is_throttled_closes_everything, retry_after_is_taken_within_reason,
 		  other_statuses_close_nothing, few_remaining_requests_slow_the_low_classes_first, asking_does_not_take);
 }

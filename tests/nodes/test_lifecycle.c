@@ -57,7 +57,7 @@ START_TEST(a_ready_node_makes_the_claim_ready_in_one_pass)
 	expect("Registered", "True", "Registered");
 	expect("Initialized", "True", "Initialized");
 	expect("Ready", "True", "Ready");
-	ck_assert_uint_eq(fixture_writes("patch nodeclaims"), 3); /* finalizer and memo, status, memo away and labels */
+	ck_assert_uint_eq(fixture_writes("patch nodeclaims"), 4); /* finalizer and memo, labels, status, memo away */
 	ck_assert_uint_eq(fixture_writes("patch nodeclaims/status"), 1);
 	ck_assert_uint_eq(fixture_writes("patch nodes "), 1);
 	const json_t *node = fake_object(&KUBE_NODES, NULL, "aks-a-0");
@@ -88,7 +88,7 @@ START_TEST(a_ready_node_makes_the_claim_ready_in_one_pass)
 END_TEST
 
 /* Count of the writes when everything comes one after the other: two memos, a node that comes late and is ready later still. */
-START_TEST(five_writes_of_a_claim_and_two_of_its_node)
+START_TEST(six_writes_of_a_claim_and_two_of_its_node)
 {
 	setup();
 	fixture_claim(d, "a", NULL);
@@ -116,7 +116,7 @@ START_TEST(five_writes_of_a_claim_and_two_of_its_node)
 	expect("Ready", "True", "Ready");
 	ck_assert_uint_eq(fixture_writes("patch nodes "), 1);
 	writes += fixture_writes("patch nodeclaims");
-	ck_assert_uint_eq(writes, 5);
+	ck_assert_uint_eq(writes, 6);
 	quiet();
 	teardown();
 }
@@ -376,7 +376,7 @@ static size_t puts_sent(void)
 
 START_TEST(a_death_at_any_write_ends_in_the_same_state)
 {
-	enum { WRITES = 5 }; /* two memos, the Node, the status, the last metadata */
+	enum { WRITES = 6 }; /* two memos, the Node, the labels, the status, the end of the memo */
 	for (int at = 0; at < 2 * WRITES + 2; at++) {
 		int nth = at / 2 + 1;
 		setup();
@@ -747,7 +747,7 @@ END_TEST
 
 int main(void)
 {
-	CHECK_RUN("lifecycle", 60, a_ready_node_makes_the_claim_ready_in_one_pass, five_writes_of_a_claim_and_two_of_its_node, a_machine_lives_the_same_life,
+	CHECK_RUN("lifecycle", 60, a_ready_node_makes_the_claim_ready_in_one_pass, six_writes_of_a_claim_and_two_of_its_node, a_machine_lives_the_same_life,
 		  claims_of_others_are_left_alone, labels_of_a_launch_never_replace_the_claims_own, a_refusal_says_why_and_is_not_tried_again_before_its_time,
 		  a_terminal_refusal_waits_for_a_change_or_a_restart, a_claim_that_contradicts_itself_is_invalid_and_asks_no_cloud, a_cloud_that_is_away_backs_off,
 		  no_capacity_is_tried_again_or_ends_the_claim, what_is_awaited_is_told, steps_in_a_row_are_bounded, a_restart_goes_on_from_the_memo,

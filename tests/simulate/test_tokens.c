@@ -77,6 +77,7 @@ START_TEST(forms_that_lack_something_are_refused_with_the_number)
 	ck_assert_int_eq(ask_token(TOKEN, "grant_type=password&client_id=" SIM_CLIENT "&scope=a/.default"), 70003);
 	ck_assert_int_eq(ask_token(TOKEN, "grant_type=client_credentials&client_id=other&scope=a/.default"), 700016);
 	ck_assert_int_eq(ask_token(TOKEN, "grant_type=client_credentials&client_id=" SIM_CLIENT "&scope=openid"), 70011);
+	ck_assert_int_eq(ask_token(TOKEN, "grant_type=client_credentials&client_id=" SIM_CLIENT "&scope=openid+a/.default+profile&client_secret=s"), ask_token(TOKEN, "grant_type=client_credentials&client_id=" SIM_CLIENT "&scope=a/.default&client_secret=s"));
 	ck_assert_int_eq(ask_token(TOKEN, FORM), 7000218);
 	ck_assert_int_eq(ask_token(TOKEN, FORM "&client_secret=wrong"), 7000215);
 	ck_assert_int_eq(ask_token(TOKEN, FORM "&client_assertion=a.b.c"), 900144);
