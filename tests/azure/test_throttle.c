@@ -167,7 +167,7 @@ END_TEST
 
 START_TEST(after_retry_after_there_is_a_token)
 {
-	struct throttle *t = throttle_new(clock_ms);
+	setup();
 	ck_assert_int_eq(throttle_take(t, ARM_PUT, "a"), 0);
 	throttle_answered(t, ARM_PUT, "a", 429, 1000, -1);
 	ck_assert_int_eq(throttle_take(t, ARM_PUT, "a"), 1000);
