@@ -1,6 +1,7 @@
 /* clouds.c: see clouds.h. */
 #include "cmd/clouds.h"
 
+#include "aws/aws.h"
 #include "azure/azure.h"
 #include "cloud/kwok.h"
 #include "cmd/daemon.h"
@@ -20,12 +21,13 @@ static const char *from_environment(const char *name)
 	return getenv(name);
 }
 
-/* What explain shows where the cluster's place in Azure is not set. */
+/* What explain shows where the cluster's place in its cloud is not set. */
 static const char *placeholder(const char *name)
 {
 	static const struct { const char *name, *value; } ROWS[] = {
 		{"ARM_SUBSCRIPTION_ID", "SUBSCRIPTION"}, {"AZURE_TENANT_ID", "TENANT"}, {"ARM_RESOURCE_GROUP", "RESOURCE_GROUP"},
 		{"AZURE_CLUSTER_NAME", "CLUSTER"}, {"LOCATION", "LOCATION"}, {"AZURE_CLIENT_ID", "CLIENT"}, {"DEPLOYMENT_MODE", "managed"},
+		{"AWS_DEFAULT_REGION", "REGION"}, {"CLUSTER_NAME", "CLUSTER"},
 	};
 	const char *set = getenv(name);
 	for (size_t i = 0; (!set || !set[0]) && i < sizeof ROWS / sizeof ROWS[0]; i++)
@@ -52,6 +54,22 @@ static int open_azure(struct clouds_options *o, struct kube_client *kube, const 
 	return 0;
 }
 
+static int open_aws(struct clouds_options *o, struct kube_client *kube, const struct cloud_hooks *hooks, struct cloud **out, struct err *err)
+{
+	if (aws_settings_read(&o->aws, o->offline ? placeholder : from_environment, err) < 0)
+		return -1;
+	const struct aws_options options = {
+		.settings = &o->aws,
+		.kube = kube,
+		.user_agent = USER_AGENT,
+		.hooks = *hooks,
+		.offline = o->offline,
+		.cancel = &daemon_stop,
+	};
+	*out = aws_new(&options);
+	return 0;
+}
+
 static int open_kwok(struct clouds_options *o, struct kube_client *kube, const struct cloud_hooks *hooks, struct cloud **out, struct err *err)
 {
 	(void)err;
@@ -64,6 +82,7 @@ static const struct {
 	const char *name;
 	int (*open)(struct clouds_options *o, struct kube_client *kube, const struct cloud_hooks *hooks, struct cloud **out, struct err *err);
 } CLOUDS[] = {
+	{"aws", open_aws},
 	{"azure", open_azure},
 	{"kwok", open_kwok},
 };
@@ -79,4 +98,5 @@ int clouds_open(struct clouds_options *o, struct kube_client *kube, const struct
 void clouds_done(struct clouds_options *o)
 {
 	environment_done(&o->azure);
+	aws_settings_done(&o->aws);
 }

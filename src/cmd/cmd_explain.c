@@ -76,7 +76,7 @@ static int explain(struct explanation *e, const json_t *claim, struct err *err)
 		fwrite(text.data, 1, text.len, stdout);
 	buf_done(&text);
 	cloud->ops->free(cloud);
-	environment_done(&e->clouds.azure);
+	clouds_done(&e->clouds);
 	e->explained++;
 	return rc;
 }
