@@ -122,10 +122,11 @@ static struct entry *entry_at(struct facts *f, const char *question)
 	return e;
 }
 
+/* Each thread has a body of its own. */
 static void copy(struct fact *to, const struct fact *from)
 {
 	*to = *from;
-	json_incref(to->body);
+	to->body = json_deep_copy(from->body);
 }
 
 /* Called with the mutex, which is not held while asking; an entry that is being asked stays. */

@@ -1,4 +1,4 @@
-/* fleet_list.c: see fleet_list.h. A list is immutable once it is there: readers take a reference and look without the mutex. */
+/* fleet_list.c: see fleet_list.h. A list is immutable once it is there: fleet_list_each holds a reference and reads it without the mutex. */
 #include "aws/fleet_list.h"
 
 #include "base/clock.h"
@@ -238,14 +238,14 @@ void fleet_list_free(struct fleet_list *f)
 
 /* --- readers --------------------------------------------------------------------------------------------------------- */
 
-/* Jansson counts references atomically, so that what is never changed may be read by several threads at once. */
+/* What is handed out is a copy, small as it is: references are counted under the mutex only. */
 int fleet_list_look(struct fleet_list *f, const char *uid, const char *claim, int64_t not_before_ms, json_t **out, struct err *err)
 {
 	pthread_mutex_lock(&f->mu);
 	int result = f->list_ms > 0 && f->list_ms >= not_before_ms ? 0 : f->failed_ms > 0 && f->failed_ms >= not_before_ms ? -1 : 2;
 	if (result == 0) {
 		json_t *list = json_object_get(f->by_uid, uid);
-		*out = list ? json_incref(list) : json_array();
+		*out = list ? json_deep_copy(list) : json_array();
 	} else {
 		map_put(&f->waiting, str_of(claim), f);
 		ask(f);
@@ -280,7 +280,7 @@ int fleet_list_each(struct fleet_list *f, int64_t max_age_ms, void (*fn)(void *c
 	struct err local = ERR_INIT;
 	pthread_mutex_lock(&f->mu);
 	int rc = fresh(f, clock_now_ms() - max_age_ms, &local);
-	CLEANUP(json_decrefp) json_t *all = rc == 0 ? json_incref(f->by_uid) : NULL;
+	json_t *all = rc == 0 ? json_incref(f->by_uid) : NULL;
 	pthread_mutex_unlock(&f->mu);
 	if (rc < 0 && err)
 		*err = local;
@@ -293,6 +293,9 @@ int fleet_list_each(struct fleet_list *f, int64_t max_age_ms, void (*fn)(void *c
 			if (machine_read(&m, instance) && !m.terminated)
 				fn(context, instance);
 		}
+	pthread_mutex_lock(&f->mu);
+	json_decref(all);
+	pthread_mutex_unlock(&f->mu);
 	return rc;
 }
 
