@@ -47,7 +47,7 @@ static bool open_for(struct choosing *g, const char *type, const char *zone, boo
 /* Without questions the zone is not known. */
 static bool zone_allowed(const struct claim_view *claim, const char *zone) { return !zone[0] || claim_view_allows(claim, LABEL_ZONE, zone); }
 
-static void put_override(struct choosing *g, const char *type, const json_t *subnet)
+static void put_override(struct choosing *g, const char *type, const json_t *subnet, bool spot)
 {
 	const char *id = json_text_at(subnet, "", "id", NULL), *zone = json_text_at(subnet, "", "zone", NULL);
 	size_t n = ++g->choice->n;
@@ -63,7 +63,8 @@ static void put_override(struct choosing *g, const char *type, const json_t *sub
 	ec2_put(g->form, id, OVERRIDE "%zu.SubnetId", n);
 	if (zone[0])
 		ec2_put(g->form, zone, OVERRIDE "%zu.AvailabilityZone", n);
-	ec2_put(g->form, priority, OVERRIDE "%zu.Priority", n);
+	if (!spot) /* spot is chosen by price and capacity */
+		ec2_put(g->form, priority, OVERRIDE "%zu.Priority", n);
 }
 
 static bool full(const struct choosing *g) { return g->choice->n >= (g->c->run_instances ? 1 : LIMIT_EC2_OVERRIDES); }
@@ -73,7 +74,7 @@ static void add_zone(struct choosing *g, const char *type, const json_t *subnet,
 	const char *zone = json_text_at(subnet, "", "zone", NULL);
 	if (full(g) || !zone_allowed(g->claim, zone) || !open_for(g, type, zone, spot))
 		return;
-	put_override(g, type, subnet);
+	put_override(g, type, subnet, spot);
 	note_line(g, type, zone[0] ? zone : json_text_at(subnet, "", "id", NULL), spot, "");
 }
 

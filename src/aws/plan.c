@@ -249,10 +249,9 @@ static int cluster_version(struct planning *p, char out[16])
 
 static char *parameter_name(enum image_family family, const char *version, const char *arch, const char *variant, const char *wanted)
 {
-	bool latest = strcmp(wanted, "latest") == 0, plain = strcmp(variant, "standard") == 0;
+	bool latest = strcmp(wanted, "latest") == 0;
 	if (family == IMAGE_BOTTLEROCKET)
 		return mem_printf("/aws/service/bottlerocket/aws-k8s-%s%s/%s/%s/image_id", version, strcmp(variant, "nvidia") == 0 ? "-nvidia" : "", arch, wanted[0] == 'v' ? wanted + 1 : wanted);
-	(void)plain;
 	CLEANUP(mem_freep) char *which = latest ? mem_strdup("recommended") : mem_printf("amazon-eks-node-al2023-%s-%s-%s-%s", arch, variant, version, wanted);
 	return mem_printf("/aws/service/eks/optimized-ami/%s/amazon-linux-2023/%s/%s/%s/image_id", version, arch, variant, which);
 }
@@ -398,19 +397,23 @@ static void put_metadata(struct planning *p, struct buf *f)
 	ec2_put(f, hops, DATA "MetadataOptions.HttpPutResponseHopLimit");
 }
 
+/* Without questions, where the cluster is not known: names in place of values. */
+static void name_cluster(struct aws_settings *s)
+{
+	static char endpoint[] = "CLUSTER_ENDPOINT", ca[] = "CLUSTER_CA", cidr[] = "CLUSTER_SERVICE_CIDR";
+	s->cluster_endpoint = s->cluster_endpoint[0] ? s->cluster_endpoint : endpoint;
+	s->cluster_ca = s->cluster_ca[0] ? s->cluster_ca : ca;
+	s->service_cidr = s->service_cidr[0] ? s->service_cidr : cidr;
+}
+
 static int put_user_data(struct planning *p, enum image_family family, struct buf *f)
 {
 	struct aws_settings known = *p->c->settings;
 	CLEANUP(mem_freep) char *text = NULL;
-	if (p->c->offline) {
-		char endpoint[] = "CLUSTER_ENDPOINT", ca[] = "CLUSTER_CA";
-		known.cluster_endpoint = known.cluster_endpoint[0] ? known.cluster_endpoint : endpoint;
-		known.cluster_ca = known.cluster_ca[0] ? known.cluster_ca : ca;
-		if (user_data_make(family, &known, p->claim, json_text_at(p->class, NULL, "userData", NULL), &text, p->err) < 0)
-			return 1;
-	} else if (user_data_make(family, &known, p->claim, json_text_at(p->class, NULL, "userData", NULL), &text, p->err) < 0) {
+	if (p->c->offline)
+		name_cluster(&known);
+	if (user_data_make(family, &known, p->claim, json_text_at(p->class, NULL, "userData", NULL), &text, p->err) < 0)
 		return 1;
-	}
 	if (text[0])
 		ec2_put(f, text, DATA "UserData");
 	return 0;

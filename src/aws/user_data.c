@@ -51,6 +51,8 @@ static int al2023(const struct aws_settings *s, const struct claim_view *claim, 
 {
 	if (need_cluster(s, err) < 0)
 		return -1;
+	if (!s->service_cidr[0])
+		return err_set(err, ERR_CONFIG, "set CLUSTER_SERVICE_CIDR (10.100.0.0/16), which nodeadm asks for");
 	CLEANUP(json_decrefp) json_t *config =
 		json_pack("{s:s,s:s,s:{s:{s:s,s:s,s:s,s:s},s:{s:{s:o}}}}", "apiVersion", "node.eks.aws/v1alpha1", "kind", "NodeConfig", "spec", "cluster", "name", s->cluster,
 			  "apiServerEndpoint", s->cluster_endpoint, "certificateAuthority", s->cluster_ca, "cidr", s->service_cidr, "kubelet", "config", "registerWithTaints", taints_of(claim));

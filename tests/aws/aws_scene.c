@@ -42,6 +42,7 @@ void aws_scene_environment(int port)
 	aws_scene_set("CLUSTER_NAME", "c1");
 	aws_scene_set("CLUSTER_ENDPOINT", "https://cluster.example");
 	aws_scene_set("CLUSTER_CA", "Q0E=");
+	aws_scene_set("CLUSTER_SERVICE_CIDR", "10.100.0.0/16");
 	aws_scene_set("AWS_NODE_INSTANCE_PROFILE", "nodes");
 	aws_scene_set("AWS_ENDPOINT_URL", url);
 	aws_scene_set("AWS_EC2_METADATA_SERVICE_ENDPOINT", url);

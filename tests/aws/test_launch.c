@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "kube/meta.h"
 #include "../provision/fake_kube.h"
+#include <pthread.h>
 
 static struct aws_scene s;
 
@@ -345,6 +346,73 @@ START_TEST(a_class_that_cannot_be_used_is_told)
 }
 END_TEST
 
+/* --- many ---------------------------------------------------------------------------------------------------------------- */
+
+#define MANY 48
+#define THREADS 4
+
+struct share { int from; bool done[MANY]; };
+
+static void launch_one(struct share *h, int k)
+{
+	struct claim_view v;
+	struct launch_result r = {0};
+	struct err why = ERR_INIT;
+	char name[16], uid[16];
+	snprintf(name, sizeof name, "ws%d", k);
+	snprintf(uid, sizeof uid, "uid-%d", k);
+	json_t *claim = json_deep_copy(s.claim), *meta = json_object_get(claim, "metadata");
+	json_object_set_new(meta, "name", json_string(name));
+	json_object_set_new(meta, "uid", json_string(uid));
+	for (int i = 0; i < 2000 && !h->done[k]; i++) {
+		launch_result_done(&r);
+		if (claim_view_init(&v, claim, &why) < 0)
+			break;
+		int rc = s.cloud->ops->launch(s.cloud, &v, &r, &why);
+		claim_view_done(&v);
+		if (rc == 0 && r.step == STEP_PERSIST)
+			meta_set_annotation(claim, ANNOTATION_OPERATION, r.memo);
+		else if (rc < 0 || r.step == STEP_FAILED)
+			break;
+		h->done[k] = r.step == STEP_DONE;
+		if (r.step == STEP_WAIT)
+			clock_sleep_ms(2);
+	}
+	launch_result_done(&r);
+	json_decref(claim);
+}
+
+static void *launch_share(void *context)
+{
+	struct share *h = context;
+	for (int k = h->from; k < MANY; k += THREADS)
+		launch_one(h, k);
+	return NULL;
+}
+
+START_TEST(many_claims_share_their_questions)
+{
+	pthread_t threads[THREADS];
+	static struct share shares[THREADS];
+	open_with(TYPE_A);
+	for (int i = 0; i < THREADS; i++) {
+		shares[i] = (struct share){.from = i};
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, launch_share, &shares[i]), 0);
+	}
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+	for (int k = 0; k < MANY; k++)
+		ck_assert_msg(shares[k % THREADS].done[k], "claim %d", k);
+	ck_assert_uint_eq(fake_ec2_made(), MANY);
+	ck_assert_uint_eq(fake_ec2_count("CreateFleet"), MANY);
+	ck_assert_uint_eq(fake_ec2_count("DescribeSubnets"), 1);
+	ck_assert_uint_eq(fake_ec2_count("DescribeSecurityGroups"), 1);
+	ck_assert_uint_eq(fake_ec2_count("GetParameter"), 1);
+	ck_assert_uint_le(fake_ec2_count("CreateLaunchTemplate"), THREADS);
+	aws_scene_close(&s);
+}
+END_TEST
+
 /* --- explain ------------------------------------------------------------------------------------------------------------ */
 
 START_TEST(explain_shows_the_request_and_sends_none)
@@ -373,5 +441,5 @@ int main(void)
 		  spot_is_tried_first_and_on_demand_after_it, zones_of_the_claim_are_kept_to, throttling_closes_the_gate_for_everyone,
 		  without_the_right_to_make_fleets_instances_are_run_one_by_one, what_ec2_does_not_show_yet_is_waited_for, an_instance_that_ends_early_is_replaced,
 		  a_template_that_was_deleted_is_made_again, a_token_used_for_another_request_leads_to_its_instance, a_refusal_of_the_request_is_told_and_tried_again_slowly,
-		  an_ec2_node_class_is_followed, a_class_that_cannot_be_used_is_told, explain_shows_the_request_and_sends_none);
+		  an_ec2_node_class_is_followed, a_class_that_cannot_be_used_is_told, many_claims_share_their_questions, explain_shows_the_request_and_sends_none);
 }
