@@ -74,19 +74,30 @@ END_TEST
 
 START_TEST(what_a_lost_answer_made_is_found_and_ended)
 {
-	aws_scene_open(&s);
-	aws_scene_claim(&s, TYPE_A);
-	fake_ec2_fail("CreateFleet", 1, FAKE_EC2_DROP_AFTER, 0, NULL, NULL);
-	fake_ec2_hide(1);
-	aws_scene_launch(&s);
-	ck_assert_uint_eq(fake_ec2_alive(), 1);
-	aws_scene_terminate(&s);
-	/* The only list was one that did not show it yet: then it is collected later, as here. */
-	if (fake_ec2_alive() > 0) {
-		struct instance i = {.name = fake_ec2_first(), .claim = "ws1", .claim_uid = "11111111-2222-3333-4444-555555555555"};
-		ck_assert_int_eq(s.cloud->ops->reap(s.cloud, &i, &s.err), 0);
+	for (int restart = 0; restart < 2; restart++) {
+		aws_scene_open(&s);
+		aws_scene_claim(&s, TYPE_A);
+		fake_ec2_fail("CreateFleet", 1, FAKE_EC2_DROP_AFTER, 0, NULL, NULL);
+		aws_scene_launch(&s);
+		ck_assert_uint_eq(fake_ec2_alive(), 1);
+		if (restart)
+			aws_scene_restart(&s, false);
+		terminate_to_the_end();
+		ck_assert_uint_eq(fake_ec2_alive(), 0);
+		aws_scene_close(&s);
 	}
+}
+END_TEST
+
+/* What is not shown in time is collected later. */
+START_TEST(a_listed_instance_is_reaped)
+{
+	open_launched();
+	struct instance i = {.name = fake_ec2_first(), .claim = "ws1", .claim_uid = "11111111-2222-3333-4444-555555555555"};
+	ck_assert_msg(s.cloud->ops->reap(s.cloud, &i, &s.err) == 0, "%s", s.err.message);
 	ck_assert_uint_eq(fake_ec2_alive(), 0);
+	ck_assert_int_eq(s.cloud->ops->reap(s.cloud, &i, &s.err), 0); /* it is ended already */
+	ck_assert_uint_eq(fake_ec2_count("TerminateInstances"), 1);
 	aws_scene_close(&s);
 }
 END_TEST
@@ -241,6 +252,6 @@ END_TEST
 int main(void)
 {
 	CHECK_RUN("aws/terminate", 60, an_instance_is_ended_and_waited_for, nothing_is_asked_for_a_claim_that_never_got_anything, nothing_is_left_of_a_creation_that_was_cut_short,
-		  what_a_lost_answer_made_is_found_and_ended, instances_of_others_are_not_touched, an_instance_that_is_long_gone_is_done, an_instance_that_ec2_does_not_show_yet_is_not_gone,
+		  what_a_lost_answer_made_is_found_and_ended, a_listed_instance_is_reaped, instances_of_others_are_not_touched, an_instance_that_is_long_gone_is_done, an_instance_that_ec2_does_not_show_yet_is_not_gone,
 		  a_refusal_to_end_is_told, a_list_that_fails_concludes_nothing, a_list_is_complete_or_an_error, get_tells_gone_from_unknown, ready_when_ec2_answers);
 }
