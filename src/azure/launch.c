@@ -221,6 +221,8 @@ static int done(struct launch *l, const json_t *node)
 	add_text(labels, LABEL_CAPACITY_TYPE, l->memo.spot ? "spot" : "on-demand");
 	image = image[0] ? image : node_image ? node_image : "";
 	l->out->step = STEP_DONE;
+	memo_advance(&l->memo, MEMO_MADE, l->a->incarnation, NULL);
+	l->out->memo = memo_text(&l->memo);
 	l->out->provider_id = mem_strdup(json_text_at(node, "", "spec", "providerID", NULL));
 	l->out->image_id = image[0] ? mem_strdup(image) : NULL;
 	l->out->labels = labels;
@@ -454,7 +456,7 @@ static int clearing(struct launch *l)
 
 /* A claim that was being deleted is not launched; if it is all the same, its pool is looked for. */
 static int (*const PHASES[MEMO_PHASES])(struct launch *l) = {
-	[MEMO_NONE] = begin, [MEMO_INTENT] = intent, [MEMO_RUNNING] = running, [MEMO_CLEARING] = clearing, [MEMO_ABORTING] = running, [MEMO_DELETING] = running,
+	[MEMO_NONE] = begin, [MEMO_INTENT] = intent, [MEMO_RUNNING] = running, [MEMO_CLEARING] = clearing, [MEMO_ABORTING] = running, [MEMO_DELETING] = running, [MEMO_MADE] = running,
 };
 
 int azure_launch(struct cloud *c, const struct claim_view *claim, struct launch_result *out, struct err *err)

@@ -7,7 +7,7 @@
 #include "codec/json.h"
 #include <string.h>
 
-static const char *const PHASES[MEMO_PHASES] = {"", "intent", "running", "clearing", "aborting", "deleting"};
+static const char *const PHASES[MEMO_PHASES] = {"", "intent", "running", "clearing", "aborting", "deleting", "made"};
 
 static int copy_text(char *out, size_t size, const json_t *object, const char *key, struct err *err)
 {

@@ -10,6 +10,7 @@ enum memo_phase {
 	MEMO_CLEARING, /* the pool failed and goes, before the next offering is tried */
 	MEMO_ABORTING, /* the claim is deleted while its pool is being created: the creation may have been aborted */
 	MEMO_DELETING, /* ARM accepted the DELETE */
+	MEMO_MADE,     /* the Node joined: stays with the claim, to tell which pool it is */
 	MEMO_PHASES
 };
 #define MEMO_SKU_MAX 95

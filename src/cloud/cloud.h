@@ -29,9 +29,10 @@ enum step {
 };
 #define CLOUD_REASON_MAX 64
 #define CLOUD_MESSAGE_MAX 800             /* Karpenter's limit for Launched here; code first, as the Workspace shows 256 */
+#define CLOUD_MEMO_MADE "\"phase\":\"made\"" /* part of a memo that stays: no step is taken for its sake */
 struct launch_result {
 	enum step step;
-	char *memo;                           /* STEP_PERSIST: owned by the result */
+	char *memo;                           /* STEP_PERSIST, and what stays after STEP_DONE (NULL: nothing; else it has CLOUD_MEMO_MADE); owned by the result */
 	int64_t retry_ms;
 	bool insufficient;                    /* STEP_FAILED: no capacity or quota in reach; Karpenter deletes such a claim */
 	char reason[CLOUD_REASON_MAX + 1], message[CLOUD_MESSAGE_MAX + 1]; /* STEP_FAILED; STEP_WAIT: what is awaited, may be "" */

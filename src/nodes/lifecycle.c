@@ -122,7 +122,7 @@ static void count(struct claim_pass *p, const json_t *before)
 {
 	CLEANUP(buf_done) struct buf labels = {0};
 	nodes_metric_labels(p->claim, &labels);
-	if (!meta_has_finalizer(before, FINALIZER_TERMINATION))
+	if (!meta_has_finalizer(before, FINALIZER_TERMINATION) && meta_has_finalizer(p->claim, FINALIZER_TERMINATION))
 		metrics_add(p->n->op.metrics, NODES_CREATED, labels.data, 1);
 	if (!condition_is(json_at(before, "status", "conditions", NULL), p->d->registered, "True") && condition_set_is_true(&p->conditions, p->d->registered))
 		metrics_add(p->n->op.metrics, NODES_NODES_CREATED, labels.data, 1);
@@ -176,6 +176,20 @@ static int write_failed(struct claim_pass *p, const struct err *why, struct err 
 	return -1;
 }
 
+/* Nothing to say, and nothing made that the finalizer would protect: no write. */
+static void say_nothing(struct claim_pass *p)
+{
+	json_object_del(p->claim, "status");
+	if (meta_has_finalizer(p->stored, FINALIZER_TERMINATION) || meta_annotation(p->claim, ANNOTATION_OPERATION))
+		return;
+	json_t *kept = object_finalizers(p->claim, FINALIZER_TERMINATION, false);
+	if (json_array_size(kept) > 0)
+		json_object_set(json_object_get(p->claim, "metadata"), "finalizers", kept);
+	else
+		json_object_del(json_object_get(p->claim, "metadata"), "finalizers");
+	json_decref(kept);
+}
+
 static int live(struct claim_pass *p, struct err *err)
 {
 	CLEANUP(json_decrefp) json_t *before = json_incref(p->stored);
@@ -188,7 +202,7 @@ static int live(struct claim_pass *p, struct err *err)
 	lifecycle_liveness(p);
 	condition_set_finish(&p->conditions);
 	if (!worth_a_status(p))
-		json_object_del(p->claim, "status");
+		say_nothing(p);
 	if (store_claim(p, &write) < 0)
 		return write_failed(p, &write, err);
 	count(p, before);

@@ -76,7 +76,7 @@ static void launched(struct claim_pass *p, const struct claim_view *v, const str
 	add_missing(p->claim, "labels", wanted);
 	add_missing(p->claim, "labels", r->labels);
 	add_missing(p->claim, "annotations", r->annotations);
-	set_memo(p->claim, NULL);
+	set_memo(p->claim, r->memo);
 	condition_set_true(&p->conditions, p->d->launched);
 	json_t *status = json_object_get(p->claim, "status");
 	put_text(status, "providerID", r->provider_id);
@@ -182,7 +182,8 @@ int lifecycle_launch(struct claim_pass *p, struct err *err)
 	bool done = condition_set_is_true(&p->conditions, p->d->launched);
 	if (done)
 		condition_set_keep(&p->conditions, p->d->launched);
-	if ((done && !meta_annotation(p->claim, ANNOTATION_OPERATION)) || held(p))
+	const char *memo = meta_annotation(p->claim, ANNOTATION_OPERATION);
+	if ((done && (!memo || strstr(memo, CLOUD_MEMO_MADE))) || held(p))
 		return 0;
 	for (int i = 0; i < STEPS_MAX; i++) {
 		int rc = step(p, err);

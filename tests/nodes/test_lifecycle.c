@@ -593,10 +593,8 @@ START_TEST(a_claim_without_a_machine_or_a_node_by_its_time_is_deleted)
 	n->options.registration_timeout_ms = HOUR;
 	fake_cloud_on_launch(&(struct fake_step){.step = STEP_WAIT});
 	pass();
-	ck_assert(meta_deleting(claim()));
+	ck_assert_ptr_null(claim()); /* nothing was made for it: it has no finalizer yet */
 	ck_assert_uint_eq(fixture_writes("event Warning LaunchTimeout a"), 1);
-	pass();
-	ck_assert_ptr_null(claim());
 	fixture_claim(d, "a", NULL);
 	pass();
 	expect("Launched", "True", "Launched");
