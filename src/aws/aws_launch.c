@@ -35,6 +35,10 @@ int aws_launch_persist(struct aws_step *s, enum note_phase phase)
 
 int aws_launch_next(struct aws_step *s)
 {
+	if (s->unsure) {
+		s->attempt->search_ms = clock_now_ms() + s->a->settle_ms;
+		return aws_launch_wait(s, s->a->settle_ms, "", "");
+	}
 	s->note.attempt++;
 	s->attempt->sent = false;
 	s->attempt->search_ms = 0;
@@ -187,9 +191,11 @@ static int requested(struct aws_step *s)
 		return search(s);
 	if (wait_ms > 0)
 		return aws_launch_wait(s, wait_ms, s->attempt->reason, s->attempt->message);
+	s->unsure = s->attempt->sent || !is_mine(s);
 	s->attempt->sent = true;
 	s->attempt->sent_ms = clock_now_ms();
 	int sent = ec2_send(s->a->ec2, s->note.request, &a, &wait_ms, s->err);
+	s->attempt->sent = s->unsure || (sent != 1 && ec2_fault_find(a.code)->handling != EC2_FAULT_THROTTLED); /* else it was not looked at */
 	if (sent != 0)
 		return sent == 1 ? aws_launch_wait(s, wait_ms, "", "") : -1;
 	s->attempt->sent_ms = clock_now_ms();

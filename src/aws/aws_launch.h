@@ -8,13 +8,15 @@ struct aws_step {
 	const struct claim_view *claim;
 	struct attempt *attempt;
 	struct note note;
+	bool unsure;              /* the memo's request was sent before, and what came of that is not known */
 	struct launch_result *out;
 	struct err *err;
 };
 /* All return 0. */
 int aws_launch_wait(struct aws_step *s, int64_t retry_ms, const char *reason, const char *message);
 int aws_launch_persist(struct aws_step *s, enum note_phase phase);
-/* The request is answered for good and made nothing: the next will be another. */
+/* The request is answered for good and made nothing: the next will be another. A repetition's refusal says nothing about the first time: then
+ * what there is is looked for before. */
 int aws_launch_next(struct aws_step *s);
 
 /* --- refusals (aws_launch_failure.c) ---------------------------------------------------------------------------------- */

@@ -117,6 +117,29 @@ START_TEST(a_lost_answer_is_asked_for_again_with_the_same_bytes)
 }
 END_TEST
 
+/* EC2 looks at permissions and the template before it looks at the token. */
+START_TEST(a_refusal_of_a_repetition_is_not_believed)
+{
+	open_with(TYPE_A);
+	fake_ec2_fail("CreateFleet", 1, FAKE_EC2_DROP_AFTER, 0, NULL, NULL);
+	aws_scene_launch(&s);
+	ck_assert_uint_eq(fake_ec2_made(), 1);
+	fake_ec2_drop_templates();
+	fake_ec2_fail("CreateFleet", 1, FAKE_EC2_REPLY, 403, "UnauthorizedOperation", "no longer");
+	aws_scene_launch(&s);
+	check_done();
+	aws_scene_close(&s);
+
+	open_with(TYPE_A); /* the first time nothing was made */
+	fake_ec2_fail("CreateFleet", 1, FAKE_EC2_DROP, 0, NULL, NULL);
+	fake_ec2_fail("CreateFleet", 1, FAKE_EC2_REPLY, 400, "InvalidLaunchTemplateName.NotFoundException", "gone");
+	aws_scene_launch(&s);
+	aws_scene_launch(&s);
+	check_done();
+	aws_scene_close(&s);
+}
+END_TEST
+
 START_TEST(server_trouble_repeats_the_request)
 {
 	open_with(TYPE_A);
@@ -437,7 +460,7 @@ END_TEST
 int main(void)
 {
 	CHECK_RUN("aws/launch", 60, a_claim_becomes_an_instance_with_one_fleet, the_template_says_what_the_machine_is, a_crash_at_any_step_leaves_one_instance,
-		  a_lost_answer_is_asked_for_again_with_the_same_bytes, server_trouble_repeats_the_request, a_machine_that_cannot_be_had_is_left_out_for_a_while,
+		  a_lost_answer_is_asked_for_again_with_the_same_bytes, a_refusal_of_a_repetition_is_not_believed, server_trouble_repeats_the_request, a_machine_that_cannot_be_had_is_left_out_for_a_while,
 		  spot_is_tried_first_and_on_demand_after_it, zones_of_the_claim_are_kept_to, throttling_closes_the_gate_for_everyone,
 		  without_the_right_to_make_fleets_instances_are_run_one_by_one, what_ec2_does_not_show_yet_is_waited_for, an_instance_that_ends_early_is_replaced,
 		  a_template_that_was_deleted_is_made_again, a_token_used_for_another_request_leads_to_its_instance, a_refusal_of_the_request_is_told_and_tried_again_slowly,
