@@ -202,7 +202,8 @@ def passing(world):
     took = time.monotonic() - begin
     world.simulator.clear_script()
     for name in names:
-        accepted = [c for c in world.puts(name) if c.status in (200, 201)]
+        done = (0,) if name == "dropafter" else (200, 201)  # carried out, but the answer was lost: it has no status
+        accepted = [c for c in world.puts(name) if c.status in done]
         expect(len(accepted) == 1, f"{name}: {len(accepted)} accepted PUTs: {[str(c) for c in world.puts(name)]}")
     world.delete(*names)
     world.wait_gone(*names, seconds=40)
