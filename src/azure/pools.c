@@ -6,6 +6,8 @@
 #include "azure/pools_listing.h"
 #include "base/clock.h"
 #include "base/map.h"
+#include "base/mem.h"
+#include "codec/json.h"
 #include <pthread.h>
 #include <string.h>
 
@@ -22,7 +24,7 @@ enum { FIRST = 1, SECOND = 2, STEADY = 5, PATIENT = 10 };
 
 struct entry {
 	char claim[254];        /* who waits, "" nobody */
-	json_t *pool;           /* NULL: not there */
+	char *pool;             /* its JSON as text; NULL: not there */
 	int64_t known_ms;       /* 0: never known */
 	bool expected, asked;
 };
@@ -52,7 +54,7 @@ struct pools {
 static void entry_free(void *value)
 {
 	struct entry *e = value;
-	json_decref(e->pool);
+	free(e->pool);
 	free(e);
 }
 
@@ -123,23 +125,33 @@ static void tell(struct told *t, const char *claim)
 	t->claims[t->n++] = mem_strdup(claim);
 }
 
-static bool differs(const json_t *a, const json_t *b)
+/* New reference; NULL for NULL. */
+static json_t *parse(const char *text)
 {
+	json_t *pool = NULL;
+	struct err ignored = ERR_INIT; /* it was printed here */
+	return text && json_parse(&pool, str_of(text), "agent pool", &ignored) == 0 ? pool : NULL;
+}
+
+static bool differs(const char *before, const char *now)
+{
+	if (!before || !now || strcmp(before, now) == 0)
+		return before != now && (!before || !now);
+	CLEANUP(json_decrefp) json_t *a = parse(before), *b = parse(now);
 	struct agent_pool x, y;
 	if (!agent_pool_read(&x, a) || !agent_pool_read(&y, b))
-		return a != b;
+		return true;
 	return strcmp(x.state, y.state) != 0 || x.instance != y.instance || strcmp(x.claim_uid, y.claim_uid) != 0;
 }
 
 /* A list that began at started_ms shows `pool` (NULL: not) for the entry. */
-static void show(struct pools *p, struct entry *e, json_t *pool, int64_t started_ms, struct told *t)
+static void show(struct pools *p, struct entry *e, const char *pool, int64_t started_ms, struct told *t)
 {
 	bool newer = e->known_ms <= started_ms, asked = e->asked;
 	bool changed = newer && differs(e->pool, pool);
 	if (newer) {
-		json_incref(pool);
-		json_decref(e->pool);
-		e->pool = pool;
+		free(e->pool);
+		e->pool = pool ? mem_strdup(pool) : NULL;
 		e->known_ms = started_ms;
 	}
 	e->asked = false;
@@ -197,7 +209,7 @@ static void finish(struct pools *p, int result, const struct map *listed, int64_
 /* mu is held on entry and on return, not meanwhile. */
 static void list_once(struct pools *p)
 {
-	struct map listed = {.free_value = pools_listing_drop};
+	struct map listed = {.free_value = free};
 	struct told told = {0};
 	struct err err = ERR_INIT;
 	int64_t started_ms = clock_now_ms(), wait_ms = 0;
@@ -337,7 +349,7 @@ int pools_look(struct pools *p, const char *pool, const char *claim, int64_t not
 	else if (p->failed_ms > 0 && p->failed_ms >= not_before_ms)
 		result = -1;
 	if (result == 0)
-		*out = json_deep_copy(e->pool);
+		*out = parse(e->pool);
 	if (result == -1 || result == 2) {
 		e = entry_at(p, pool);
 		name_claim(e, claim);
@@ -354,7 +366,7 @@ json_t *pools_known(struct pools *p, const char *pool)
 {
 	pthread_mutex_lock(&p->mu);
 	const struct entry *e = map_get(&p->entries, str_of(pool));
-	json_t *known = e && e->pool ? json_deep_copy(e->pool) : NULL;
+	json_t *known = e ? parse(e->pool) : NULL;
 	pthread_mutex_unlock(&p->mu);
 	return known;
 }
@@ -363,9 +375,8 @@ void pools_learn(struct pools *p, const char *pool, const json_t *body)
 {
 	pthread_mutex_lock(&p->mu);
 	struct entry *e = entry_at(p, pool);
-	json_t *copy = body ? json_deep_copy(body) : NULL;
-	json_decref(e->pool);
-	e->pool = copy;
+	free(e->pool);
+	e->pool = body ? pools_listing_text(body) : NULL;
 	e->known_ms = clock_now_ms() + 1; /* a list that begins in this millisecond may have been answered before */
 	tidy(p, pool);
 	pthread_mutex_unlock(&p->mu);
@@ -380,16 +391,16 @@ void pools_yield(struct pools *p)
 
 /* --- for everyone ------------------------------------------------------------------------------------------------ */
 
-/* The pools now, as copies; the caller frees. */
-static json_t **snapshot(struct pools *p, size_t *n)
+/* The names of the pools now; the caller frees all. */
+static char **names_of(struct pools *p, size_t *n)
 {
-	json_t **all = mem_array(p->entries.count + 1, sizeof *all);
+	char **all = mem_array(p->entries.count + 1, sizeof *all);
 	struct map_entry at;
 	*n = 0;
 	for (size_t i = 0; map_next(&p->entries, &i, &at);) {
 		const struct entry *e = at.value;
 		if (e->pool)
-			all[(*n)++] = json_deep_copy(e->pool);
+			all[(*n)++] = mem_strndup(at.key.data, at.key.len);
 	}
 	return all;
 }
@@ -423,11 +434,13 @@ int pools_list(struct pools *p, int64_t max_age_ms, void (*fn)(void *context, co
 		return -1;
 	}
 	size_t n;
-	json_t **all = snapshot(p, &n);
+	char **all = names_of(p, &n);
 	pthread_mutex_unlock(&p->mu);
-	for (size_t i = 0; i < n; i++) {
-		fn(context, all[i]);
-		json_decref(all[i]);
+	for (size_t i = 0; i < n; i++) { /* one tree at a time */
+		CLEANUP(json_decrefp) json_t *pool = pools_known(p, all[i]);
+		if (pool)
+			fn(context, pool);
+		free(all[i]);
 	}
 	free(all);
 	return 0;

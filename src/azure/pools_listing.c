@@ -3,10 +3,16 @@
 
 #include "azure/agent_pool.h"
 #include "base/limits.h"
+#include "codec/json.h"
 #include "kube/meta.h"
 #include <string.h>
 
-void pools_listing_drop(void *pool) { json_decref(pool); }
+char *pools_listing_text(const json_t *pool)
+{
+	struct buf out = {0};
+	json_print(pool, JSON_PRINT_COMPACT, &out);
+	return buf_take(&out);
+}
 
 static int refused(const struct arm_answer *a, struct err *err)
 {
@@ -28,7 +34,7 @@ static int read_page(const struct arm_answer *a, struct map *out, char **next, s
 	json_array_foreach(pools, i, pool) {
 		struct agent_pool p;
 		if (agent_pool_read(&p, pool))
-			map_put(out, str_of(p.name), json_incref((json_t *)(uintptr_t)pool));
+			map_put(out, str_of(p.name), pools_listing_text(pool));
 	}
 	const char *link = json_text_at(a->body, "", "nextLink", NULL);
 	*next = link[0] ? mem_strdup(link) : NULL;
