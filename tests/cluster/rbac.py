@@ -264,7 +264,9 @@ class Corners:
     def pool(self):
         self.cluster.admin.create("Workspace", scenario.workspace("grow", "inference"), self.namespace)
         self.mirror.until(lambda: self.mirror.get("NodePool", "", self.namespace + "-grow"), 20)
-        self.patch("grow", {"metadata": {"annotations": {"kaito.sh/node-count": "2"}}})
+        # The number is taken with a change of the specification.
+        self.patch("grow", {"metadata": {"annotations": {"kaito.sh/node-count": "2"}},
+                            "inference": {"adapters": [{"source": {"name": "a", "image": "registry.example.com/a:1"}, "strength": "0.5"}]}})
         if not self.mirror.until(lambda: (self.mirror.get("NodePool", "", self.namespace + "-grow") or {}).get("spec", {}).get("replicas") == 2, 20):
             raise RuntimeError("corner case: the pool grows")
         self.cluster.admin.delete("Workspace", self.namespace, "grow")
