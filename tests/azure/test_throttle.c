@@ -170,8 +170,9 @@ START_TEST(after_retry_after_there_is_a_token)
 	setup();
 	ck_assert_int_eq(throttle_take(t, ARM_PUT, "a"), 0);
 	throttle_answered(t, ARM_PUT, "a", 429, 1000, -1);
-	ck_assert_int_eq(throttle_take(t, ARM_PUT, "a"), 1000);
-	now += 1000;
+	int64_t wait = throttle_take(t, ARM_PUT, "a");
+	ck_assert(wait >= 1000 && wait <= 1001);
+	now += wait;
 	ck_assert_int_eq(throttle_take(t, ARM_PUT, "a"), 0); /* although the bucket fills by one a minute */
 	ck_assert_int_gt(throttle_take(t, ARM_PUT, "a"), 50000);
 	throttle_free(t);
