@@ -150,8 +150,10 @@ static void show(struct pools *p, struct entry *e, const char *pool, int64_t sta
 	bool newer = e->known_ms <= started_ms, asked = e->asked;
 	bool changed = newer && differs(e->pool, pool);
 	if (newer) {
-		free(e->pool);
-		e->pool = pool ? mem_strdup(pool) : NULL;
+		if (!pool || !e->pool || strcmp(pool, e->pool) != 0) {
+			free(e->pool);
+			e->pool = pool ? mem_strdup(pool) : NULL;
+		}
 		e->known_ms = started_ms;
 	}
 	e->asked = false;

@@ -7,10 +7,24 @@
 #include "kube/meta.h"
 #include <string.h>
 
+static json_t *only(const json_t *object, const char *const *names)
+{
+	json_t *out = json_object();
+	for (; *names; names++)
+		if (json_object_get(object, *names))
+			json_object_set(out, *names, json_object_get(object, *names));
+	return out;
+}
+
 char *pools_listing_text(const json_t *pool)
 {
+	static const char *const TOP[] = {"name", "etag", NULL}; /* properties come after */
+	static const char *const PROPERTIES[] = {"provisioningState", "powerState", "vmSize", "nodeImageVersion", "eTag", "tags", "nodeLabels", "scaleSetPriority",
+						 "availabilityZones", "status", NULL};
+	CLEANUP(json_decrefp) json_t *kept = only(pool, TOP);
+	json_object_set_new(kept, "properties", only(json_object_get(pool, "properties"), PROPERTIES));
 	struct buf out = {0};
-	json_print(pool, JSON_PRINT_COMPACT, &out);
+	json_print(kept, JSON_PRINT_COMPACT, &out);
 	return buf_take(&out);
 }
 

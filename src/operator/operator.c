@@ -8,6 +8,7 @@
 #include "kube/leader.h"
 #include "operator/endpoints.h"
 #include "operator/queue_figures.h"
+#include <malloc.h>
 #include <pthread.h>
 #include <string.h>
 
@@ -144,6 +145,7 @@ static void *tick(void *context)
 		struct err err = ERR_INIT;
 		if (r->controller->tick(r->m->world, &err) < 0)
 			log_error("%s: %s", r->controller->name, err.message);
+		malloc_trim(0); /* a round looks at everything and then at nothing for minutes */
 	} while (pause_for(r->m, r->controller->period_ms(r->m->world)));
 	return NULL;
 }
