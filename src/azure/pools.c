@@ -23,7 +23,7 @@ enum { FIRST = 1, SECOND = 2, STEADY = 5, PATIENT = 10 };
 #define STACK_BYTES ((size_t)512 << 10)
 
 struct entry {
-	char claim[254];        /* who waits, "" nobody */
+	char *claim;            /* who waits; NULL: nobody */
 	char *pool;             /* its JSON as text; NULL: not there */
 	int64_t known_ms;       /* 0: never known */
 	bool expected, asked;
@@ -55,6 +55,7 @@ static void entry_free(void *value)
 {
 	struct entry *e = value;
 	free(e->pool);
+	free(e->claim);
 	free(e);
 }
 
@@ -159,7 +160,7 @@ static void show(struct pools *p, struct entry *e, const char *pool, int64_t sta
 	e->asked = false;
 	if (changed)
 		p->changed_ms = clock_now_ms(), p->rounds = 0;
-	if (e->claim[0] && (asked || (changed && e->expected)))
+	if (e->claim && (asked || (changed && e->expected)))
 		tell(t, e->claim);
 }
 
@@ -183,7 +184,7 @@ static void fail_all(struct pools *p, struct told *t)
 	struct map_entry at;
 	for (size_t i = 0; map_next(&p->entries, &i, &at);) {
 		struct entry *e = at.value;
-		if (e->asked && e->claim[0])
+		if (e->asked && e->claim)
 			tell(t, e->claim);
 		e->asked = false;
 	}
@@ -303,7 +304,13 @@ void pools_free(struct pools *p)
 
 /* --- for claims -------------------------------------------------------------------------------------------------- */
 
-static void name_claim(struct entry *e, const char *claim) { snprintf(e->claim, sizeof e->claim, "%s", claim); }
+/* NULL: nobody waits any more. */
+static void name_claim(struct entry *e, const char *claim)
+{
+	char *name = claim ? mem_strdup(claim) : NULL;
+	free(e->claim);
+	e->claim = name;
+}
 
 void pools_expect(struct pools *p, const char *pool, const char *claim)
 {
@@ -327,7 +334,7 @@ void pools_settled(struct pools *p, const char *pool)
 	if (e) {
 		p->expected -= e->expected;
 		e->expected = e->asked = false;
-		e->claim[0] = 0;
+		name_claim(e, NULL);
 		tidy(p, pool);
 	}
 	pthread_mutex_unlock(&p->mu);
