@@ -2,6 +2,7 @@
  * requirement, in order, that pass all other requirements of the slot. */
 #include "cloud/claim_view.h"
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -9,7 +10,6 @@
 #include "kube/quantity.h"
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
 enum slot { SLOT_TYPE, SLOT_ZONE, SLOT_CAPACITY, SLOT_OS, SLOT_ARCH, SLOT_PLACEMENT, SLOT_COUNT };
 /* To understand another key: a row; the rows of a slot mean the same. */
@@ -221,9 +221,8 @@ static int read_requirements(struct claim_view *v, struct err *err)
 
 int64_t claim_view_time(const char *rfc3339)
 {
-	struct tm t = {0};
-	const char *rest = rfc3339 ? strptime(rfc3339, "%Y-%m-%dT%H:%M:%S", &t) : NULL;
-	return rest && (*rest == 'Z' || *rest == '.') ? (int64_t)timegm(&t) : 0;
+	int64_t then = rfc3339 ? clock_of_rfc3339(rfc3339) : -1;
+	return then > 0 ? then : 0;
 }
 
 static void read_class(struct claim_view *v, const json_t *spec)

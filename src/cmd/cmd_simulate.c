@@ -6,35 +6,12 @@
 #include "base/limits.h"
 #include "base/str.h"
 #include "simulate/azure_simulator.h"
-#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* "0", "500ms", "3m", "1h30m", "2.5s", as Go writes durations; a leading '-' is taken. */
-static int parse_duration(const char *name, const char *text, int64_t *out_ms, struct err *err)
-{
-	static const struct { const char *unit; double ms; } UNITS[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}};
-	double total = 0;
-	const char *p = text + (text[0] == '-');
-	bool any = false;
-	while (*p) {
-		size_t digits = strspn(p, "0123456789."), letters = strspn(p + digits, "hms"), i = 0;
-		double value = 0;
-		while (i < 4 && !(letters == strlen(UNITS[i].unit) && strncmp(p + digits, UNITS[i].unit, letters) == 0))
-			i++;
-		if (!str_to_f64((str){p, digits}, &value) || (i == 4 && !(letters == 0 && value == 0 && p[digits] == 0)))
-			return err_set(err, ERR_USAGE, "--%s '%s' is no duration such as 500ms, 30s or 3m", name, text);
-		total += i == 4 ? 0 : value * UNITS[i].ms;
-		p += digits + letters;
-		any = true;
-	}
-	if (!any || total > 86400000)
-		return err_set(err, ERR_USAGE, "--%s '%s' must be a duration of at most 24h", name, text);
-	*out_ms = (int64_t)llround(text[0] == '-' ? -total : total);
-	return 0;
-}
+enum { DAY_MS = 86400000 };
 
 static int run(const struct simulator_options *o, struct err *err)
 {
@@ -62,16 +39,16 @@ int cmd_simulate(int argc, char **argv, struct err *err)
 {
 	struct simulator_options o = {.host = "127.0.0.1"};
 	int64_t port = 0, max_pools = 100;
-	const char *create = "0s", *delete = "0s", *join = "0s", *heartbeat = "0s", *cloud = NULL;
+	const char *cloud = NULL;
 	size_t n_words = 0;
 	const struct flag flags[] = {
 		{"host", "ADDRESS", FLAG_STRING, &o.host, "numeric address to listen on; whoever reaches it controls the simulated cloud (127.0.0.1)", false, 0, 0},
 		{"port", "PORT", FLAG_INT, &port, "port to listen on, 0: any free one (0)", false, 0, 65535},
 		{"kubeconfig", "FILE", FLAG_STRING, &o.kubeconfig, "cluster that the simulated machines join as Nodes (none)", false, 0, 0},
-		{"create-time", "DURATION", FLAG_STRING, &create, "how long the creation of a pool takes (0s)", false, 0, 0},
-		{"delete-time", "DURATION", FLAG_STRING, &delete, "how long its deletion takes (0s)", false, 0, 0},
-		{"join-time", "DURATION", FLAG_STRING, &join, "how long before the end of the creation its Nodes join; negative: after it (0s)", false, 0, 0},
-		{"heartbeat", "DURATION", FLAG_STRING, &heartbeat, "how often Nodes renew their lease, 0s: never; 10s for a cluster with a node lifecycle controller (0s)", false, 0, 0},
+		{"create-time", "DURATION", FLAG_DURATION, &o.create_ms, "how long the creation of a pool takes (0s)", false, 0, DAY_MS},
+		{"delete-time", "DURATION", FLAG_DURATION, &o.delete_ms, "how long its deletion takes (0s)", false, 0, DAY_MS},
+		{"join-time", "DURATION", FLAG_DURATION, &o.join_ms, "how long before the end of the creation its Nodes join; negative: after it (0s)", false, -DAY_MS, DAY_MS},
+		{"heartbeat", "DURATION", FLAG_DURATION, &o.heartbeat_ms, "how often Nodes renew their lease, 0s: never; 10s for a cluster with a node lifecycle controller (0s)", false, 0, DAY_MS},
 		{"lro", "STYLE", FLAG_STRING, &o.lro, "how operations are followed: async, operation_location, location or body (async)", false, 0, 0},
 		{"max-pools", "N", FLAG_INT, &max_pools, "agent pools that the cluster can have (100)", false, 1, LIMIT_SIMULATOR_POOLS},
 		{"throttle", NULL, FLAG_BOOL, &o.throttle, "answer 429 past the services' budgets", false, 0, 0},
@@ -89,9 +66,6 @@ int cmd_simulate(int argc, char **argv, struct err *err)
 		rc = err_set(err, ERR_USAGE, "say which cloud: kaito simulate azure");
 	if (rc == 0 && o.tls && !o.ca_file)
 		rc = err_set(err, ERR_USAGE, "--tls needs --ca-file, else nobody can trust the certificate");
-	if (rc == 0 && (parse_duration("create-time", create, &o.create_ms, err) < 0 || parse_duration("delete-time", delete, &o.delete_ms, err) < 0 ||
-			parse_duration("join-time", join, &o.join_ms, err) < 0 || parse_duration("heartbeat", heartbeat, &o.heartbeat_ms, err) < 0))
-		rc = -1;
 	if (rc == 0) {
 		o.port = (int)port;
 		o.max_pools = (int)max_pools;

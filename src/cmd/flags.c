@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "kube/duration.h"
 #include <ctype.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -63,10 +64,12 @@ static int store(const struct flag *f, const char *value, struct err *err)
 	}
 	case FLAG_DURATION: {
 		double seconds;
-		if (!duration_parse(value, &seconds) || seconds < 0 || seconds > 1e9)
+		if (!duration_parse(value, &seconds) || (seconds < 0 && f->min >= 0) || fabs(seconds) > 1e9)
 			return err_set(err, ERR_USAGE, "--%s takes a duration such as 90s or 2m30s, not '%s'", f->name, value);
-		*(int64_t *)f->out = (int64_t)(seconds * 1000 + 0.5);
-		return check_range(f, seconds * 1000, err);
+		if (f->min < f->max && !(seconds * 1000 >= f->min && seconds * 1000 <= f->max))
+			return err_set(err, ERR_USAGE, "--%s must be between %g and %g seconds", f->name, f->min / 1000, f->max / 1000);
+		*(int64_t *)f->out = llround(seconds * 1000);
+		return 0;
 	}
 	case FLAG_STRING:
 		*(const char **)f->out = value;

@@ -28,8 +28,8 @@ start() { # ARGUMENTS...: the first line is in $line
 
 fails 2 'kaito simulate azure'
 fails 2 'kaito simulate azure' aws
-fails 2 "create-time '3x' is no duration" azure --create-time 3x
-fails 2 'at most 24h' azure --join-time 25h
+fails 2 "create-time takes a duration such as 90s or 2m30s, not '3x'" azure --create-time 3x
+fails 2 'must be between -86400 and 86400 seconds' azure --join-time 25h
 fails 2 'ca-file' azure --tls
 fails 3 'async|operation_location|location|body' azure --lro sideways
 fails 8 nothere azure --script "$folder/nothere"
