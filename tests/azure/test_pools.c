@@ -85,15 +85,21 @@ END_TEST
 START_TEST(one_list_serves_many_claims)
 {
 	char name[16], claim[16];
+	int answers[9];
 	begin(20);
 	for (int i = 0; i < 9; i++) {
 		snprintf(name, sizeof name, "ws%d", i);
-		snprintf(claim, sizeof claim, "c%d", i);
 		fake_arm_put(name, "Creating", NULL, NULL);
-		ck_assert_int_eq(look(name, claim, 0, NULL), 2);
+	}
+	for (int i = 0; i < 9; i++) {
+		snprintf(name, sizeof name, "ws%d", i);
+		snprintf(claim, sizeof claim, "c%d", i);
+		answers[i] = look(name, claim, 0, NULL);
+		ck_assert(answers[i] == 2 || (i > 0 && answers[i] == 0)); /* the list that the first asked for may be there already */
 	}
 	for (int i = 0; i < 9; i++)
-		until_told(i, 1);
+		if (answers[i] == 2)
+			until_told(i, 1);
 	ck_assert_uint_le(fake_arm_count("GET", "/agentPools"), 2);
 	char state[32];
 	ck_assert_int_eq(look("ws3", "c3", 0, state), 0);
