@@ -11,6 +11,7 @@
 #include "admission/webhook_secret.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/thread.h"
 #include "http/server.h"
 #include "kube/meta.h"
 #include <pthread.h>
@@ -179,11 +180,7 @@ static void name_hosts(struct webhook *w)
 
 static int start_thread(struct webhook *w, struct err *err)
 {
-	pthread_attr_t attributes;
-	pthread_attr_init(&attributes);
-	pthread_attr_setstacksize(&attributes, STACK_BYTES);
-	int rc = pthread_create(&w->thread, &attributes, run, w);
-	pthread_attr_destroy(&attributes);
+	int rc = thread_start(&w->thread, STACK_BYTES, run, w);
 	w->started = rc == 0;
 	return rc ? err_set_errno(err, ERR_INTERNAL, rc, "start the webhook's thread") : 0;
 }

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/map.h"
+#include "base/thread.h"
 #include "kube/meta.h"
 #include <pthread.h>
 #include <string.h>
@@ -190,11 +191,7 @@ static void ask(struct fleet_list *f)
 {
 	f->asked = true;
 	if (!f->started && !f->stop) {
-		pthread_attr_t attributes;
-		pthread_attr_init(&attributes);
-		pthread_attr_setstacksize(&attributes, STACK_BYTES);
-		f->started = pthread_create(&f->thread, &attributes, run, f) == 0;
-		pthread_attr_destroy(&attributes);
+		f->started = thread_start(&f->thread, STACK_BYTES, run, f) == 0;
 	}
 	pthread_cond_signal(&f->wake);
 }
@@ -208,12 +205,8 @@ struct fleet_list *fleet_list_new(struct ec2 *ec2, const struct aws_settings *s,
 	f->cancel = cancel;
 	f->unit_ms = unit_ms ? unit_ms : UNIT_MS;
 	pthread_mutex_init(&f->mu, NULL);
-	pthread_condattr_t attributes;
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(&f->wake, &attributes);
-	pthread_cond_init(&f->listed, &attributes);
-	pthread_condattr_destroy(&attributes);
+	thread_cond_init(&f->wake);
+	thread_cond_init(&f->listed);
 	return f;
 }
 

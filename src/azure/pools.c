@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "codec/json.h"
 #include <pthread.h>
 #include <string.h>
@@ -256,11 +257,7 @@ static void *run(void *context)
 static void need(struct pools *p)
 {
 	if (!p->started && !p->stop) {
-		pthread_attr_t attributes;
-		pthread_attr_init(&attributes);
-		pthread_attr_setstacksize(&attributes, STACK_BYTES);
-		p->started = pthread_create(&p->thread, &attributes, run, p) == 0;
-		pthread_attr_destroy(&attributes);
+		p->started = thread_start(&p->thread, STACK_BYTES, run, p) == 0;
 	}
 	pthread_cond_signal(&p->wake);
 }
@@ -275,12 +272,8 @@ struct pools *pools_new(struct arm *arm, const struct azure_environment *e, cons
 	p->unit_ms = unit_ms ? unit_ms : UNIT_MS;
 	p->entries.free_value = entry_free;
 	pthread_mutex_init(&p->mu, NULL);
-	pthread_condattr_t attributes;
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(&p->wake, &attributes);
-	pthread_cond_init(&p->listed, &attributes);
-	pthread_condattr_destroy(&attributes);
+	thread_cond_init(&p->wake);
+	thread_cond_init(&p->listed);
 	return p;
 }
 

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/map.h"
+#include "base/thread.h"
 #include "base/vec.h"
 #include "catalog/hub_facts.h"
 #include "hub/source.h"
@@ -65,11 +66,7 @@ struct catalog_resolver *catalog_resolver_new(const char *hub_url, const char *c
 		r->url[--n] = 0;
 	r->folder = cache_dir && cache_dir[0] ? mem_strdup(cache_dir) : NULL;
 	r->entries.free_value = entry_free;
-	pthread_condattr_t attributes;
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(&r->changed, &attributes);
-	pthread_condattr_destroy(&attributes);
+	thread_cond_init(&r->changed);
 	pthread_mutex_init(&r->mu, NULL);
 	return r;
 }
@@ -163,17 +160,13 @@ static int start(struct entry *e, const char *token, struct err *err)
 	if (r->in_flight >= LIMIT_HUB_QUESTIONS)
 		return err_set(err, ERR_BUSY, "%d models are being looked up on the hub already; %s must wait", (int)r->in_flight, e->name);
 	join_ended(r);
-	pthread_attr_t attributes;
 	pthread_t thread;
-	pthread_attr_init(&attributes);
-	pthread_attr_setstacksize(&attributes, STACK_BYTES);
 	e->token = token && token[0] ? mem_strdup(token) : NULL;
 	e->running = true;
 	e->started_ms = clock_now_ms();
 	atomic_store(&e->cancel, false);
 	r->in_flight++;
-	int failed = pthread_create(&thread, &attributes, run, e);
-	pthread_attr_destroy(&attributes);
+	int failed = thread_start(&thread, STACK_BYTES, run, e);
 	if (!failed)
 		return 0;
 	r->in_flight--;

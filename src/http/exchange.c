@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/random.h"
+#include "base/thread.h"
 #include "codec/json.h"
 #include <stdatomic.h>
 #include <stdio.h>
@@ -54,11 +55,7 @@ struct http_exchange *exchange_new(struct http_server *s, struct MHD_Connection 
 	x->body.max = s->o.max_body_bytes;
 	x->stream.max = (size_t)16 << 20;
 	pthread_mutex_init(&x->mu, NULL);
-	pthread_condattr_t attr;
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&x->changed, &attr);
-	pthread_condattr_destroy(&attr);
+	thread_cond_init(&x->changed);
 	x->method = arena_strdup(&x->arena, str_of(method));
 	x->path = arena_strdup(&x->arena, str_of(path));
 	MHD_get_connection_values(conn, MHD_HEADER_KIND, copy_header, x);

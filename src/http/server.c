@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/limits.h"
+#include "base/thread.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -130,11 +131,7 @@ int http_server_start(struct http_server **out, const struct http_server_options
 	s->workers = mem_array((size_t)s->o.max_workers, sizeof *s->workers);
 	pthread_mutex_init(&s->mu, NULL);
 	pthread_cond_init(&s->work, NULL);
-	pthread_condattr_t attr;
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&s->idle, &attr);
-	pthread_condattr_destroy(&attr);
+	thread_cond_init(&s->idle);
 	if (tls_start(s, err) < 0 || open_socket(s, err) < 0 || watcher_start(s, err) < 0) {
 		release(s);
 		return -1;

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/map.h"
+#include "base/thread.h"
 #include "base/vec.h"
 #include "codec/json.h"
 #include "kube/meta.h"
@@ -285,16 +286,8 @@ struct event_recorder *event_recorder_new(struct kube_client *client, const char
 	r->component = mem_strdup(component);
 	r->sent.free_value = free_sent;
 	pthread_mutex_init(&r->mu, NULL);
-	pthread_condattr_t clock;
-	pthread_condattr_init(&clock);
-	pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-	pthread_cond_init(&r->changed, &clock);
-	pthread_condattr_destroy(&clock);
-	pthread_attr_t attributes;
-	pthread_attr_init(&attributes);
-	pthread_attr_setstacksize(&attributes, STACK_BYTES);
-	r->started = pthread_create(&r->thread, &attributes, run, r) == 0;
-	pthread_attr_destroy(&attributes);
+	thread_cond_init(&r->changed);
+	r->started = thread_start(&r->thread, STACK_BYTES, run, r) == 0;
 	return r;
 }
 

@@ -6,6 +6,7 @@
 #include "kube/informer_store.h"
 
 #include "base/clock.h"
+#include "base/thread.h"
 #include "http/retry.h"
 #include "kube/meta.h"
 #include "kube/request.h"
@@ -43,11 +44,7 @@ struct informer *informer_new(struct kube_client *client, const struct informer_
 	i->options = *options;
 	i->store = informer_store_new(&i->options);
 	pthread_mutex_init(&i->mu, NULL);
-	pthread_condattr_t attributes;
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(&i->changed, &attributes);
-	pthread_condattr_destroy(&attributes);
+	thread_cond_init(&i->changed);
 	return i;
 }
 
@@ -185,11 +182,7 @@ static void *run(void *context)
 
 void informer_start(struct informer *i)
 {
-	pthread_attr_t attributes;
-	pthread_attr_init(&attributes);
-	pthread_attr_setstacksize(&attributes, STACK_BYTES);
-	i->started = pthread_create(&i->thread, &attributes, run, i) == 0;
-	pthread_attr_destroy(&attributes);
+	i->started = thread_start(&i->thread, STACK_BYTES, run, i) == 0;
 }
 
 static int not_synced(struct informer *i, enum err_kind kind, const char *why, struct err *err)

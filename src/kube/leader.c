@@ -5,6 +5,7 @@
 #include "kube/leader.h"
 
 #include "base/clock.h"
+#include "base/thread.h"
 #include "codec/json.h"
 #include "http/retry.h"
 #include "kube/meta.h"
@@ -54,11 +55,7 @@ struct leader *leader_new(struct kube_client *client, const struct leader_option
 	l->name = mem_strdup(options->name);
 	l->identity = options->identity ? mem_strdup(options->identity) : default_identity();
 	pthread_mutex_init(&l->mu, NULL);
-	pthread_condattr_t attributes;
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(&l->changed, &attributes);
-	pthread_condattr_destroy(&attributes);
+	thread_cond_init(&l->changed);
 	return l;
 }
 
@@ -221,11 +218,7 @@ static void *run(void *context)
 
 static void start_thread(struct leader *l)
 {
-	pthread_attr_t attributes;
-	pthread_attr_init(&attributes);
-	pthread_attr_setstacksize(&attributes, STACK_BYTES);
-	l->started = pthread_create(&l->thread, &attributes, run, l) == 0;
-	pthread_attr_destroy(&attributes);
+	l->started = thread_start(&l->thread, STACK_BYTES, run, l) == 0;
 }
 
 int leader_acquire(struct leader *l, struct err *err)

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "base/vec.h"
 #include "kube/token_bucket.h"
 #include <errno.h>
@@ -47,11 +48,7 @@ struct work_queue *work_queue_new(const char *name)
 	q->max_ms = BACKOFF_MAX_MS;
 	q->items.free_value = free;
 	pthread_mutex_init(&q->mu, NULL);
-	pthread_condattr_t attributes;
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(&q->changed, &attributes);
-	pthread_condattr_destroy(&attributes);
+	thread_cond_init(&q->changed);
 	token_bucket_init(&q->bucket, ALL_KEYS_RATE, ALL_KEYS_BURST, clock_now_ms());
 	return q;
 }

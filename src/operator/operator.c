@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "kube/leader.h"
 #include "operator/endpoints.h"
 #include "operator/queue_figures.h"
@@ -152,11 +153,7 @@ static void *tick(void *context)
 
 static int start_thread(pthread_t *thread, void *(*fn)(void *), void *context, struct err *err)
 {
-	pthread_attr_t attributes;
-	pthread_attr_init(&attributes);
-	pthread_attr_setstacksize(&attributes, STACK_BYTES);
-	int rc = pthread_create(thread, &attributes, fn, context);
-	pthread_attr_destroy(&attributes);
+	int rc = thread_start(thread, STACK_BYTES, fn, context);
 	return rc == 0 ? 0 : err_set_errno(err, ERR_INTERNAL, rc, "start a thread");
 }
 

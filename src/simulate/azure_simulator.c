@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/thread.h"
 #include "codec/json.h"
 #include <stdio.h>
 
@@ -58,12 +59,8 @@ static int load_script(struct azure_simulator *s, const char *path, struct err *
 static struct azure_simulator *new_simulator(const struct simulator_options *o)
 {
 	struct azure_simulator *s = mem_alloc(sizeof *s);
-	pthread_condattr_t attr;
 	pthread_mutex_init(&s->mu, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&s->ended, &attr);
-	pthread_condattr_destroy(&attr);
+	thread_cond_init(&s->ended);
 	sim_settings_init(&s->settings);
 	sim_calls_init(&s->calls);
 	sim_budget_reset(&s->budget);

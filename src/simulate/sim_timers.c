@@ -3,6 +3,7 @@
 #include "simulate/sim.h"
 
 #include "base/clock.h"
+#include "base/thread.h"
 #include <signal.h>
 
 int64_t sim_timers_now_ms(const struct azure_simulator *s) { return clock_now_ms() + s->clock_ms; }
@@ -102,11 +103,7 @@ static void *work(void *arg)
 
 int sim_timers_start(struct azure_simulator *s, struct err *err)
 {
-	pthread_condattr_t attr;
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&s->timers.changed, &attr);
-	pthread_condattr_destroy(&attr);
+	thread_cond_init(&s->timers.changed);
 	int rc = pthread_create(&s->timers.thread, NULL, work, s);
 	s->timers.running = rc == 0;
 	return rc ? err_set_errno(err, ERR_NO_MEMORY, rc, "start the simulator's timer thread") : 0;
