@@ -13,6 +13,7 @@
 #define FAILED_UNITS 2 /* after a failed list, doubled each time */
 #define FAILED_MAX_UNITS 30
 #define WAIT_MS 30000
+#define CANCEL_MS 200 /* a caller that waits for a list looks so often whether the process is to stop */
 #define PAGE "200"
 #define STACK_BYTES ((size_t)512 << 10)
 
@@ -263,7 +264,8 @@ static int fresh(struct fleet_list *f, int64_t not_before_ms, struct err *err)
 		if (clock_now_ms() >= deadline)
 			return err_set(err, ERR_TIMEOUT, "no list of instances came within %d s", WAIT_MS / 1000);
 		ask(f);
-		wait_until(f, &f->listed, deadline);
+		int64_t look_ms = clock_now_ms() + CANCEL_MS;
+		wait_until(f, &f->listed, look_ms < deadline ? look_ms : deadline);
 	}
 	return 0;
 }

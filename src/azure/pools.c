@@ -21,6 +21,7 @@ enum { FIRST = 1, SECOND = 2, STEADY = 5, PATIENT = 10 };
 #define FAILED_MS 2000     /* after a failed list, doubled each time */
 #define FAILED_MAX_MS 30000
 #define LIST_WAIT_MS 30000
+#define CANCEL_MS 200      /* a caller that waits for a list looks so often whether the process is to stop */
 #define STACK_BYTES ((size_t)512 << 10)
 
 struct entry {
@@ -47,6 +48,7 @@ struct pools {
 	int64_t ended_ms;       /* end of the last attempt */
 	int64_t changed_ms;     /* when something was last expected or seen to change */
 	int64_t yield_ms;       /* until then */
+	int64_t closed_ms;      /* no list before then: the request budget */
 	int64_t failed_ms;      /* start of the last attempt when it failed, else 0 */
 	int rounds, failures;   /* lists since changed_ms; failed ones in a row */
 	struct err last;        /* why the last one failed */
@@ -93,15 +95,17 @@ static int64_t spacing(const struct pools *p, int64_t now)
 	return (now - p->changed_ms < PATIENT_AFTER_MS ? STEADY : PATIENT) * p->unit_ms;
 }
 
+static int64_t later(int64_t a, int64_t b) { return a > b ? a : b; }
+
 /* When the next list is due; -1: not at all. */
 static int64_t due(const struct pools *p, int64_t now)
 {
 	if (!p->asked && p->expected == 0)
 		return -1;
 	if (p->ended_ms == 0 && p->asked)
-		return now;
+		return later(now, p->closed_ms);
 	bool from_change = !p->asked && p->rounds == 0 && p->changed_ms > p->ended_ms;
-	return (from_change ? p->changed_ms : p->ended_ms) + spacing(p, now);
+	return later((from_change ? p->changed_ms : p->ended_ms) + spacing(p, now), p->closed_ms);
 }
 
 static void wait_until(struct pools *p, pthread_cond_t *c, int64_t ms)
@@ -223,7 +227,7 @@ static void list_once(struct pools *p)
 	pthread_mutex_lock(&p->mu);
 	if (result == 1) { /* the gate is closed */
 		p->asked = true;
-		wait_until(p, &p->wake, clock_now_ms() + wait_ms);
+		p->closed_ms = clock_now_ms() + wait_ms;
 	} else {
 		p->last = err;
 		finish(p, result, &listed, started_ms, &told);
@@ -420,7 +424,8 @@ static int fresh(struct pools *p, int64_t not_before_ms, struct err *err)
 			return err_set(err, stopping(p) ? ERR_CANCELLED : ERR_TIMEOUT, "the agent pools were not listed: %s",
 				       p->last.kind ? p->last.message : "the request budget is used up");
 		ask(p);
-		wait_until(p, &p->listed, deadline);
+		int64_t look_ms = clock_now_ms() + CANCEL_MS;
+		wait_until(p, &p->listed, look_ms < deadline ? look_ms : deadline);
 	}
 	return 0;
 }

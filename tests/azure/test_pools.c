@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "fake_arm.h"
 #include "kube/meta.h"
+#include <pthread.h>
 #include <stdatomic.h>
 
 static struct azure_environment environment;
@@ -242,9 +243,39 @@ START_TEST(a_busy_gate_slows_lists_down)
 }
 END_TEST
 
+static atomic_bool cancelled;
+
+static void *cancel_soon(void *unused)
+{
+	clock_sleep_ms(50);
+	atomic_store(&cancelled, true);
+	return unused;
+}
+
+/* A process that is to stop waits for no budget: neither who asked for a list nor the thread that makes it. */
+START_TEST(a_closed_gate_holds_nobody_who_stops)
+{
+	size_t n = 0;
+	pthread_t canceller;
+	begin(5);
+	pools_free(pools);
+	atomic_store(&cancelled, false);
+	pools = pools_new(arm, &environment, &(struct cloud_hooks){.changed = changed}, 5, &cancelled);
+	throttle_answered(throttle, ARM_LIST, NULL, 429, 20000, -1);
+	int64_t begun_ms = clock_now_ms();
+	ck_assert_int_eq(pthread_create(&canceller, NULL, cancel_soon, NULL), 0);
+	ck_assert_int_eq(pools_list(pools, 0, count, &n, &err), -1);
+	ck_assert_int_eq(err.kind, ERR_CANCELLED);
+	ck_assert_uint_eq(fake_arm_count("GET", "/agentPools"), 0);
+	pthread_join(canceller, NULL);
+	end();
+	ck_assert_int_lt(clock_now_ms() - begun_ms, 5000);
+}
+END_TEST
+
 int main(void)
 {
 	CHECK_RUN("pools", 30, nothing_is_asked_while_nobody_waits, one_list_serves_many_claims, changes_are_told_to_those_who_wait,
 		  a_list_of_before_does_not_unmake_what_was_learnt, all_pages_are_read, a_failed_list_says_nothing_but_why, an_answer_that_is_no_list_proves_nothing,
-		  lists_become_rarer, a_young_list_is_used_again, a_busy_gate_slows_lists_down);
+		  lists_become_rarer, a_young_list_is_used_again, a_busy_gate_slows_lists_down, a_closed_gate_holds_nobody_who_stops);
 }
