@@ -10,7 +10,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static char subscription[] = "s", group[] = "g", cluster[] = "c", location[] = "eastus", client[] = "client";
 
-static void try_pool(struct azure_simulator *s, const json_t *body)
+static void try_pool(struct simulator *s, const json_t *body)
 {
 	struct sim_failure f = {0};
 	char name[SIM_NODE_NAME], pool[SIM_POOL_NAME_MAX + 1];
@@ -44,14 +44,14 @@ static void try_scripts(const json_t *rows)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct azure_simulator s = {.subscription = subscription, .resource_group = group, .cluster = cluster, .location = location, .node_group = group,
+	struct simulator s = {.cloud = &SIM_AZURE, .subscription = subscription, .resource_group = group, .cluster = cluster, .location = location, .node_group = group,
 		.client_id = client, .digits = "12345678"};
 	struct sim_oauth_error oauth;
 	struct err err = ERR_INIT;
 	json_t *value = NULL;
 	str text = size ? (str){(const char *)data + 1, size - 1} : STR("");
 	s.pools.free_value = sim_pools_free;
-	sim_settings_init(&s.settings);
+	sim_settings_init(&s.settings, SIM_ON_AZURE);
 	if (size && data[0] == 'a') {
 		(void)!sim_assertion_check(&s, text, "http://x/token", &oauth);
 	} else if (size && json_parse(&value, text, "input", &err) == 0) {

@@ -5,7 +5,7 @@
 
 #include "base/limits.h"
 #include "base/str.h"
-#include "simulate/azure_simulator.h"
+#include "simulate/simulator.h"
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,22 +16,22 @@ enum { DAY_MS = 86400000 };
 static int run(const struct simulator_options *o, struct err *err)
 {
 	sigset_t signals;
-	struct azure_simulator *s = NULL;
+	struct simulator *s = NULL;
 	int number;
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
 	pthread_sigmask(SIG_BLOCK, &signals, NULL); /* before any thread: they inherit it */
 	signal(SIGPIPE, SIG_IGN);
-	if (azure_simulator_start(&s, o, err) < 0)
+	if (simulator_start(&s, o, err) < 0)
 		return -1;
-	char *line = azure_simulator_describe(s);
+	char *line = simulator_describe(s);
 	puts(line);
 	fflush(stdout);
 	free(line);
 	sigwait(&signals, &number);
 	pthread_sigmask(SIG_UNBLOCK, &signals, NULL); /* a second signal ends at once */
-	azure_simulator_stop(s);
+	simulator_stop(s);
 	return 0;
 }
 

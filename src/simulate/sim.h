@@ -11,7 +11,7 @@
 #include "base/vec.h"
 #include "catalog/sku.h"
 #include "http/server.h"
-#include "simulate/azure_simulator.h"
+#include "simulate/simulator.h"
 #include "simulate/sim_settings.h"
 #include <jansson.h>
 #include <pthread.h>
@@ -36,9 +36,9 @@ void sim_reply_done(struct sim_reply *r);
 struct sim_failure { int status; char code[128], message[4096]; json_t *details; }; /* details owned, may be NULL */
 void sim_errors_set(struct sim_failure *f, int status, const char *code, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 /* The answer in the shape that the settings ask for. */
-void sim_errors_reply(struct azure_simulator *s, struct sim_reply *r, const struct sim_failure *f);
+void sim_errors_reply(struct simulator *s, struct sim_reply *r, const struct sim_failure *f);
 /* Both in one. */
-void sim_errors_answer(struct azure_simulator *s, struct sim_reply *r, int status, const char *code, const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+void sim_errors_answer(struct simulator *s, struct sim_reply *r, int status, const char *code, const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 
 /* Classes of requests: the budgets they use and how they are counted. A row each in sim_budget.c. */
 enum sim_class {
@@ -68,10 +68,15 @@ struct sim_request {
 	struct sim_effect effect;
 };
 /* Answers one request of ARM. Called with the mutex held. */
-typedef void sim_handler(struct azure_simulator *s, struct sim_request *q, struct sim_reply *r);
+typedef void sim_handler(struct simulator *s, struct sim_request *q, struct sim_reply *r);
 void sim_routes_guid(char out[SIM_GUID]);
-/* The http_handler of every route. */
-int sim_routes_answer(struct http_exchange *x, struct err *err);
+/* Azure's answer to a request. */
+sim_handler sim_routes_answer;
+/* sim_exchange.c: the http_handler of every route, of both clouds. */
+int sim_exchange_answer(struct http_exchange *x, struct err *err);
+/* For the clouds' answers: takes the script that concerns the request (by q->method and `path`) and waits as long as it and the settings say.
+ * True: the scripted reply is in *r, and the request is not carried out. */
+bool sim_exchange_scripted(struct simulator *s, struct sim_request *q, str path, int64_t delay_ms, struct sim_reply *r);
 
 /* --- agent pools (sim_pools.c) and their requests (sim_pool_api.c, sim_pool_check.c) --------------------------------- */
 
@@ -91,24 +96,24 @@ struct sim_pool {
 	char *text; size_t text_len;    /* body printed; NULL: changed since */
 };
 enum { SIM_IS_JOINED = 1, SIM_IS_VANISHED = 2, SIM_IS_DOWN = 4 /* NotReady because it is stopped */, SIM_IS_FORCED = 8 /* readiness set by /_sim/nodes */ };
-struct sim_pool *sim_pools_find(struct azure_simulator *s, const char *name);
-struct sim_pool *sim_pools_find_generation(struct azure_simulator *s, const char *name, uint64_t generation);
+struct sim_pool *sim_pools_find(struct simulator *s, const char *name);
+struct sim_pool *sim_pools_find_generation(struct simulator *s, const char *name, uint64_t generation);
 /* Makes or replaces: `request` is the body of a PUT that was checked. */
-struct sim_pool *sim_pools_put(struct azure_simulator *s, const char *name, const json_t *request, bool foreign);
+struct sim_pool *sim_pools_put(struct simulator *s, const char *name, const json_t *request, bool foreign);
 /* Sets members of its properties (null removes them) without any check; powerState stops or starts it. */
-void sim_pools_change(struct azure_simulator *s, struct sim_pool *p, const json_t *properties);
+void sim_pools_change(struct simulator *s, struct sim_pool *p, const json_t *properties);
 void sim_pools_show_error(struct sim_pool *p, json_t *error); /* in properties.status; NULL: none */
-void sim_pools_set_state(struct azure_simulator *s, struct sim_pool *p, enum sim_pool_state state);
-void sim_pools_remove(struct azure_simulator *s, struct sim_pool *p); /* its Nodes are the joiner's business */
+void sim_pools_set_state(struct simulator *s, struct sim_pool *p, enum sim_pool_state state);
+void sim_pools_remove(struct simulator *s, struct sim_pool *p); /* its Nodes are the joiner's business */
 const char *sim_pools_state_name(enum sim_pool_state state);
 str sim_pools_text(struct sim_pool *p);
 /* The power state that the pool shows: its own and the cluster's. */
-void sim_pools_show_power(struct azure_simulator *s, struct sim_pool *p);
-bool sim_pools_running(const struct azure_simulator *s, const struct sim_pool *p);
+void sim_pools_show_power(struct simulator *s, struct sim_pool *p);
+bool sim_pools_running(const struct simulator *s, const struct sim_pool *p);
 void sim_pools_free(void *pool);
 sim_handler sim_pool_api_put, sim_pool_api_get, sim_pool_api_list, sim_pool_api_delete, sim_pool_api_abort;
 /* Whether AKS would take the body for that pool (old NULL: a new one). True: yes; else *f says what it answers. */
-bool sim_pool_check_body(const struct azure_simulator *s, const char *name, const json_t *body, const struct sim_pool *old, struct sim_failure *f);
+bool sim_pool_check_body(const struct simulator *s, const char *name, const json_t *body, const struct sim_pool *old, struct sim_failure *f);
 bool sim_pool_check_name(const char *name);
 
 /* --- long-running operations (sim_operations.c) ---------------------------------------------------------------------- */
@@ -126,14 +131,14 @@ struct sim_operation {
 	json_t *error;                  /* {code, message, …} with which it will fail or has failed; owned; NULL: it will succeed */
 };
 /* Begins one on the pool; it will fail when the effect of a script says so. */
-struct sim_operation *sim_operations_begin(struct azure_simulator *s, struct sim_pool *p, enum sim_operation_kind kind, struct sim_effect *effect);
+struct sim_operation *sim_operations_begin(struct simulator *s, struct sim_pool *p, enum sim_operation_kind kind, struct sim_effect *effect);
 /* Lets it take its time; one that takes none ends here, so the first answer must have been made. */
-void sim_operations_run(struct azure_simulator *s, struct sim_operation *o);
+void sim_operations_run(struct simulator *s, struct sim_operation *o);
 /* What its end does to the pool. */
-void sim_operations_finish(struct azure_simulator *s, uint64_t id, enum sim_operation_state state);
-struct sim_operation *sim_operations_find(struct azure_simulator *s, uint64_t id);
+void sim_operations_finish(struct simulator *s, uint64_t id, enum sim_operation_state state);
+struct sim_operation *sim_operations_find(struct simulator *s, uint64_t id);
 /* The headers by which a client asks on, by the style of the settings. */
-void sim_operations_headers(struct azure_simulator *s, const struct sim_request *q, const struct sim_operation *o, struct sim_reply *r);
+void sim_operations_headers(struct simulator *s, const struct sim_request *q, const struct sim_operation *o, struct sim_reply *r);
 const char *sim_operations_word(enum sim_operation_kind kind); /* "create" */
 void sim_operations_free(void *operation);
 sim_handler sim_operations_get, sim_operations_result;
@@ -141,42 +146,55 @@ sim_handler sim_operations_get, sim_operations_result;
 /* --- what is due (sim_timers.c) -------------------------------------------------------------------------------------- */
 
 enum sim_node_work { SIM_NODE_JOIN, SIM_NODE_READY, SIM_NODE_DEVICES, SIM_NODE_DOWN, SIM_NODE_DELETE, SIM_NODE_HEARTBEAT };
-struct sim_node_job { enum sim_node_work work; char pool[SIM_POOL_NAME_MAX + 1]; uint64_t generation; int index, attempt; };
-enum sim_event_kind { SIM_EVENT_FINISH /* operation id */, SIM_EVENT_JOIN /* job.pool's Nodes */, SIM_EVENT_NODE /* job */ };
+#define SIM_OWNER_MAX 23 /* an agent pool's name, an EC2 instance's id */
+struct sim_node_job { enum sim_node_work work; char owner[SIM_OWNER_MAX + 1]; uint64_t generation; int index, attempt; };
+enum sim_event_kind { SIM_EVENT_FINISH /* id: an operation, an EC2 instance */, SIM_EVENT_JOIN /* the Nodes of the pool job.owner */, SIM_EVENT_NODE /* job */ };
 struct sim_event { int64_t due_ms; uint64_t order, id; enum sim_event_kind kind; struct sim_node_job job; };
 struct sim_timers { VEC(struct sim_event) heap; uint64_t order; pthread_cond_t changed; pthread_t thread; bool running; };
-WARN_UNUSED int sim_timers_start(struct azure_simulator *s, struct err *err);
-void sim_timers_stop(struct azure_simulator *s);
-void sim_timers_finish(struct azure_simulator *s, int64_t due_ms, uint64_t operation);
-void sim_timers_node(struct azure_simulator *s, int64_t due_ms, enum sim_event_kind kind, const struct sim_node_job *job);
-void sim_timers_advance(struct azure_simulator *s, int64_t ms); /* what becomes due has happened when it returns */
-int64_t sim_timers_now_ms(const struct azure_simulator *s); /* the simulator's clock */
-int64_t sim_timers_wall_s(const struct azure_simulator *s);
+WARN_UNUSED int sim_timers_start(struct simulator *s, struct err *err);
+void sim_timers_stop(struct simulator *s);
+void sim_timers_finish(struct simulator *s, int64_t due_ms, uint64_t id);
+void sim_timers_node(struct simulator *s, int64_t due_ms, enum sim_event_kind kind, const struct sim_node_job *job);
+void sim_timers_advance(struct simulator *s, int64_t ms); /* what becomes due has happened when it returns */
+int64_t sim_timers_now_ms(const struct simulator *s); /* the simulator's clock */
+int64_t sim_timers_wall_s(const struct simulator *s);
 
-/* --- Nodes (sim_joiner.c, sim_node.c) -------------------------------------------------------------------------------- */
-
-struct sim_joiner;
-WARN_UNUSED int sim_joiner_start(struct azure_simulator *s, const char *kubeconfig, struct err *err);
-void sim_joiner_stop(struct azure_simulator *s);
-/* The time to join has come for a pool. Mutex held, as in all below but for disturb; nothing is sent here. */
-void sim_joiner_pool_due(struct azure_simulator *s, const struct sim_node_job *pool);
-/* Brings the pool's Nodes to what they should be: joined when it runs, gone or NotReady when it is stopped. */
-void sim_joiner_sync(struct azure_simulator *s, struct sim_pool *p);
-void sim_joiner_leave(struct azure_simulator *s, struct sim_pool *p); /* the pool is being removed: so are its Nodes */
-void sim_joiner_add(struct azure_simulator *s, const struct sim_node_job *job);
-void sim_joiner_state(const struct azure_simulator *s, json_t *out);
-/* POST /_sim/nodes/NAME. status "True" | "False" | "Unknown", or NULL: the machine vanishes. Takes the mutex. */
-WARN_UNUSED int sim_joiner_disturb(struct azure_simulator *s, const char *node, const char *status, struct err *err);
+/* --- Nodes (sim_joiner.c, sim_node.c, sim_pool_nodes.c) -------------------------------------------------------------- */
 
 #define SIM_NODE_NAME 64
-void sim_node_name(const struct azure_simulator *s, const char *pool, int index, char out[SIM_NODE_NAME]);
+/* What the joiner asks about a machine. Mutex held. The last four: only while flags is not NULL. */
+struct sim_nodes {
+	uint8_t *(*flags)(struct simulator *s, const struct sim_node_job *job); /* SIM_IS_*; NULL: there is no such machine any more */
+	void (*name)(struct simulator *s, const struct sim_node_job *job, char out[SIM_NODE_NAME]);
+	bool (*find)(struct simulator *s, const char *node, struct sim_node_job *out); /* the machine of a Node's name */
+	bool (*leaving)(struct simulator *s, const struct sim_node_job *job); /* it is being removed */
+	json_t *(*make)(struct simulator *s, const struct sim_node_job *job, bool ready, bool devices); /* the Node */
+	json_t *(*devices_patch)(struct simulator *s, const struct sim_node_job *job);
+	int (*gpus)(struct simulator *s, const struct sim_node_job *job);
+};
+extern const struct sim_nodes SIM_POOL_NODES;
+
+struct sim_joiner;
+WARN_UNUSED int sim_joiner_start(struct simulator *s, const char *kubeconfig, struct err *err);
+void sim_joiner_stop(struct simulator *s);
+/* The time to join has come for a pool. Mutex held, as in all below but for disturb; nothing is sent here. */
+void sim_joiner_pool_due(struct simulator *s, const struct sim_node_job *pool);
+/* Brings the pool's Nodes to what they should be: joined when it runs, gone or NotReady when it is stopped. */
+void sim_joiner_sync(struct simulator *s, struct sim_pool *p);
+void sim_joiner_leave(struct simulator *s, struct sim_pool *p); /* the pool is being removed: so are its Nodes */
+void sim_joiner_add(struct simulator *s, const struct sim_node_job *job);
+void sim_joiner_state(const struct simulator *s, json_t *out);
+/* POST /_sim/nodes/NAME. status "True" | "False" | "Unknown", or NULL: the machine vanishes. Takes the mutex. */
+WARN_UNUSED int sim_joiner_disturb(struct simulator *s, const char *node, const char *status, struct err *err);
+
+void sim_node_name(const struct simulator *s, const char *pool, int index, char out[SIM_NODE_NAME]);
 /* The pool and index of such a name; false: it is none. */
 bool sim_node_parse(const char *name, char pool[SIM_POOL_NAME_MAX + 1], int *index);
 /* The Node as AKS and its kubelet register it. New object. */
-json_t *sim_node_make(const struct azure_simulator *s, const struct sim_pool *p, int index, bool ready, bool devices);
-json_t *sim_node_condition_patch(const struct azure_simulator *s, const char *status);
+json_t *sim_node_make(const struct simulator *s, const struct sim_pool *p, int index, bool ready, bool devices);
+json_t *sim_node_condition_patch(const struct simulator *s, const char *status);
 json_t *sim_node_devices_patch(const struct sim_pool *p);
-json_t *sim_node_lease(const struct azure_simulator *s, const char *name);
+json_t *sim_node_lease(const struct simulator *s, const char *name);
 int sim_node_gpus(const struct sim_pool *p);
 
 /* --- tokens (sim_tokens.c, sim_assertion.c) -------------------------------------------------------------------------- */
@@ -184,13 +202,13 @@ int sim_node_gpus(const struct sim_pool *p);
 struct sim_tokens { struct map by_text; uint64_t issued, refused; char challenge[SIM_GUID]; /* a CAE challenge's nonce; "" none */ char arc_key[SIM_GUID]; };
 bool sim_tokens_is_path(const struct sim_request *q); /* one of the token endpoints */
 /* Its answer. Mutex held. */
-void sim_tokens_answer(struct azure_simulator *s, struct sim_request *q, struct sim_reply *r);
+void sim_tokens_answer(struct simulator *s, struct sim_request *q, struct sim_reply *r);
 /* Whether the Authorization header lets the request in; else the 401 is in *r. */
-bool sim_tokens_check(struct azure_simulator *s, const struct sim_request *q, struct sim_reply *r);
-void sim_tokens_revoke(struct azure_simulator *s);
+bool sim_tokens_check(struct simulator *s, const struct sim_request *q, struct sim_reply *r);
+void sim_tokens_revoke(struct simulator *s);
 struct sim_oauth_error { int status, number; const char *error; char text[512]; };
 /* Whether a federated (workload identity) or certificate assertion is good; else *e. */
-bool sim_assertion_check(const struct azure_simulator *s, str assertion, const char *token_url, struct sim_oauth_error *e);
+bool sim_assertion_check(const struct simulator *s, str assertion, const char *token_url, struct sim_oauth_error *e);
 
 /* --- scripts, budgets, log of calls ---------------------------------------------------------------------------------- */
 
@@ -220,7 +238,7 @@ int sim_budget_left(const struct sim_budget *b, enum sim_class class, const char
 const char *sim_budget_class_name(enum sim_class class);
 const char *sim_budget_bucket_name(enum sim_bucket bucket);
 bool sim_budget_is_arm(enum sim_bucket bucket);
-json_t *sim_budget_show(const struct sim_budget *b);
+json_t *sim_budget_show(const struct sim_budget *b, enum sim_clouds cloud);
 void sim_budget_reset(struct sim_budget *b); /* a zeroed one too */
 
 struct sim_call { uint64_t number; int64_t at_s, at_ms, took_us; enum sim_class class; int status /* 0: none was sent */; char method[8]; char pool[SIM_POOL_NAME_MAX + 1]; char *path; };
@@ -238,19 +256,39 @@ json_t *sim_calls_show(const struct sim_calls *c, uint64_t since, const char *cl
 /* --- the cluster (sim_cluster.c), quota (sim_usages.c), control (sim_control.c), TLS ---------------------------------- */
 
 sim_handler sim_cluster_get, sim_cluster_register, sim_usages_get;
-void sim_cluster_set_power(struct azure_simulator *s, bool running);
+void sim_cluster_set_power(struct simulator *s, bool running);
 /* Whether the cores of a new pool fit into the quotas of the settings; else *f. */
-bool sim_usages_allow(struct azure_simulator *s, const json_t *body, struct sim_failure *f);
+bool sim_usages_allow(struct simulator *s, const json_t *body, struct sim_failure *f);
 /* Requests under /_sim/. Takes the mutex itself. */
-void sim_control_answer(struct azure_simulator *s, struct sim_request *q, struct sim_reply *r);
-json_t *sim_control_environment(const struct azure_simulator *s);
+void sim_control_answer(struct simulator *s, struct sim_request *q, struct sim_reply *r);
+json_t *sim_control_azure_state(struct simulator *s);
 struct sim_certificate { char *cert_pem, *key_pem, *ca_pem; };
 WARN_UNUSED int sim_certificate_make(struct sim_certificate *out, struct err *err);
 void sim_certificate_done(struct sim_certificate *c);
 
+/* --- which cloud --------------------------------------------------------------------------------------------------- */
+
+/* To add a cloud: a table, its name in simulator.c, a bit in sim_settings.h. */
+struct sim_cloud {
+	const char *name;               /* "azure" */
+	enum sim_clouds bit;            /* of its settings and control requests */
+	/* Names what the options leave open; members that only this cloud has. */
+	WARN_UNUSED int (*open)(struct simulator *s, const struct simulator_options *o, struct err *err);
+	void (*close)(struct simulator *s); /* also after an open that failed */
+	sim_handler *answer;            /* every request that is not under /_sim/. Mutex held, as in all below */
+	void (*due)(struct simulator *s, uint64_t id); /* SIM_EVENT_FINISH */
+	json_t *(*environment)(const struct simulator *s, const char *endpoint);
+	json_t *(*state)(struct simulator *s); /* of GET /_sim/state */
+	const struct sim_nodes *nodes;
+};
+extern const struct sim_cloud SIM_AZURE;
+/* What the first line of stdout says. Mutex held. */
+json_t *simulator_environment(const struct simulator *s);
+
 /* --- the simulator --------------------------------------------------------------------------------------------------- */
 
-struct azure_simulator {
+struct simulator {
+	const struct sim_cloud *cloud;
 	struct http_server *server;
 	struct sim_settings settings;
 	int port;

@@ -72,7 +72,7 @@ static bool has_audience(const json_t *claims, const char *wanted)
 	return false;
 }
 
-static bool in_time(const struct azure_simulator *s, const json_t *claims)
+static bool in_time(const struct simulator *s, const json_t *claims)
 {
 	int64_t now = sim_timers_wall_s(s), exp = json_integer_value(json_object_get(claims, "exp")), nbf = json_integer_value(json_object_get(claims, "nbf"));
 	return exp > now - SKEW_S && nbf < now + SKEW_S;
@@ -80,7 +80,7 @@ static bool in_time(const struct azure_simulator *s, const json_t *claims)
 
 static bool differs(const char *wanted, const char *have) { return wanted[0] && strcmp(wanted, have) != 0; }
 
-static bool check_federated(const struct azure_simulator *s, const json_t *claims, struct sim_oauth_error *e)
+static bool check_federated(const struct simulator *s, const json_t *claims, struct sim_oauth_error *e)
 {
 	const char *iss = json_text_at(claims, "", "iss", NULL), *sub = json_text_at(claims, "", "sub", NULL);
 	if (!iss[0] || differs(s->settings.federated_issuer, iss))
@@ -112,7 +112,7 @@ static bool verified(const char *pem, const struct assertion *a)
 	return EVP_DigestVerify(c, (const unsigned char *)a->signature.data, a->signature.len, (const unsigned char *)a->signed_part.data, a->signed_part.len) == 1;
 }
 
-static bool check_certificate(const struct azure_simulator *s, const struct assertion *a, const char *token_url, struct sim_oauth_error *e)
+static bool check_certificate(const struct simulator *s, const struct assertion *a, const char *token_url, struct sim_oauth_error *e)
 {
 	if (!json_text_at(a->header, NULL, "x5t", NULL) && !json_text_at(a->header, NULL, "x5t#S256", NULL))
 		return refuse(e, 50027, "JWT token is invalid or malformed: its header has no x5t.");
@@ -125,7 +125,7 @@ static bool check_certificate(const struct azure_simulator *s, const struct asse
 	return true;
 }
 
-bool sim_assertion_check(const struct azure_simulator *s, str assertion, const char *token_url, struct sim_oauth_error *e)
+bool sim_assertion_check(const struct simulator *s, str assertion, const char *token_url, struct sim_oauth_error *e)
 {
 	struct assertion a = {0};
 	bool ok = parse(&a, assertion);

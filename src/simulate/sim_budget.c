@@ -5,15 +5,15 @@
 
 #include <math.h>
 
-struct bucket { const char *name; double burst, per_s; const char *header; /* of the tokens left; NULL: the AKS RP's */ };
+struct bucket { enum sim_clouds cloud; const char *name; double burst, per_s; const char *header; /* of the tokens left; NULL: the AKS RP's */ };
 static const struct bucket BUCKETS[SIM_BUCKETS] = {
-	[SIM_BUCKET_ARM_READS] = {"arm_reads", 250, 25, "x-ms-ratelimit-remaining-subscription-reads"},
-	[SIM_BUCKET_ARM_WRITES] = {"arm_writes", 200, 10, "x-ms-ratelimit-remaining-subscription-writes"},
-	[SIM_BUCKET_ARM_DELETES] = {"arm_deletes", 200, 10, "x-ms-ratelimit-remaining-subscription-deletes"},
-	[SIM_BUCKET_AKS_POOLS] = {"aks_pools", 60, 1, NULL},
-	[SIM_BUCKET_AKS_OPERATIONS] = {"aks_operations", 200, 2, NULL},
-	[SIM_BUCKET_AKS_CLUSTER] = {"aks_cluster", 60, 1, NULL},
-	[SIM_BUCKET_AKS_PUT] = {"aks_pool_put", 20, 1.0 / 60, NULL},
+	[SIM_BUCKET_ARM_READS] = {SIM_ON_AZURE, "arm_reads", 250, 25, "x-ms-ratelimit-remaining-subscription-reads"},
+	[SIM_BUCKET_ARM_WRITES] = {SIM_ON_AZURE, "arm_writes", 200, 10, "x-ms-ratelimit-remaining-subscription-writes"},
+	[SIM_BUCKET_ARM_DELETES] = {SIM_ON_AZURE, "arm_deletes", 200, 10, "x-ms-ratelimit-remaining-subscription-deletes"},
+	[SIM_BUCKET_AKS_POOLS] = {SIM_ON_AZURE, "aks_pools", 60, 1, NULL},
+	[SIM_BUCKET_AKS_OPERATIONS] = {SIM_ON_AZURE, "aks_operations", 200, 2, NULL},
+	[SIM_BUCKET_AKS_CLUSTER] = {SIM_ON_AZURE, "aks_cluster", 60, 1, NULL},
+	[SIM_BUCKET_AKS_PUT] = {SIM_ON_AZURE, "aks_pool_put", 20, 1.0 / 60, NULL},
 };
 #define NONE SIM_BUCKETS
 /* Which buckets a request of a class takes from. */
@@ -113,11 +113,12 @@ int sim_budget_left(const struct sim_budget *b, enum sim_class class, const char
 	return b->levels[arm].begun ? (int)fmax(0, floor(b->levels[arm].tokens)) : (int)BUCKETS[arm].burst;
 }
 
-json_t *sim_budget_show(const struct sim_budget *b)
+json_t *sim_budget_show(const struct sim_budget *b, enum sim_clouds cloud)
 {
 	json_t *out = json_object();
 	for (int i = 0; i < SIM_BUCKETS; i++)
-		json_object_set_new(out, BUCKETS[i].name, json_pack("{s:I, s:I, s:f, s:f, s:f}", "taken", (json_int_t)b->use[i].taken, "overruns", (json_int_t)b->use[i].overruns,
+		if (BUCKETS[i].cloud == cloud)
+			json_object_set_new(out, BUCKETS[i].name, json_pack("{s:I, s:I, s:f, s:f, s:f}", "taken", (json_int_t)b->use[i].taken, "overruns", (json_int_t)b->use[i].overruns,
 			"lowest", b->use[i].lowest, "burst", BUCKETS[i].burst, "per_second", BUCKETS[i].per_s));
 	return out;
 }

@@ -1,7 +1,7 @@
 /* sim_cluster.c: the managed cluster itself: GET, start and stop, and the registration of the resource provider. */
 #include "simulate/sim.h"
 
-void sim_cluster_get(struct azure_simulator *s, struct sim_request *q, struct sim_reply *r)
+void sim_cluster_get(struct simulator *s, struct sim_request *q, struct sim_reply *r)
 {
 	(void)q;
 	json_t *props = json_pack("{s:s, s:{s:s}, s:s, s:s, s:s, s:s, s:b}", "provisioningState", "Succeeded", "powerState", "code", s->cluster_stopped ? "Stopped" : "Running",
@@ -20,7 +20,7 @@ void sim_cluster_get(struct azure_simulator *s, struct sim_request *q, struct si
 	sim_reply_json(r, 200, out);
 }
 
-void sim_cluster_register(struct azure_simulator *s, struct sim_request *q, struct sim_reply *r)
+void sim_cluster_register(struct simulator *s, struct sim_request *q, struct sim_reply *r)
 {
 	if (str_eqz(q->method, "POST"))
 		s->settings.registered = true;
@@ -29,7 +29,7 @@ void sim_cluster_register(struct azure_simulator *s, struct sim_request *q, stru
 	sim_reply_json(r, 200, out);
 }
 
-void sim_cluster_set_power(struct azure_simulator *s, bool running)
+void sim_cluster_set_power(struct simulator *s, bool running)
 {
 	struct map_entry e;
 	s->cluster_stopped = !running;

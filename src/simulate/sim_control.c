@@ -16,7 +16,7 @@ static void done(struct sim_reply *r) { sim_reply_json(r, 200, json_pack("{s:b}"
 
 /* --- looking ------------------------------------------------------------------------------------------------------------------- */
 
-static json_t *nodes_json(const struct azure_simulator *s, const struct sim_pool *p)
+static json_t *nodes_json(const struct simulator *s, const struct sim_pool *p)
 {
 	json_t *out = json_array();
 	char name[SIM_NODE_NAME];
@@ -28,7 +28,7 @@ static json_t *nodes_json(const struct azure_simulator *s, const struct sim_pool
 	return out;
 }
 
-static json_t *pool_json(const struct azure_simulator *s, const struct sim_pool *p)
+static json_t *pool_json(const struct simulator *s, const struct sim_pool *p)
 {
 	const json_t *props = json_object_get(p->body, "properties");
 	json_t *tags = json_object_get(props, "tags");
@@ -37,7 +37,7 @@ static json_t *pool_json(const struct azure_simulator *s, const struct sim_pool 
 			 "nodes", nodes_json(s, p), "tags", tags ? tags : json_null(), "etag", p->etag);
 }
 
-static json_t *pools_json(struct azure_simulator *s, size_t *busy)
+static json_t *pools_json(struct simulator *s, size_t *busy)
 {
 	json_t *out = json_object();
 	struct map_entry e;
@@ -49,22 +49,28 @@ static json_t *pools_json(struct azure_simulator *s, size_t *busy)
 	return out;
 }
 
-static void get_state(struct azure_simulator *s, struct sim_request *q, struct sim_reply *r)
+json_t *sim_control_azure_state(struct simulator *s)
 {
 	size_t busy = 0;
 	json_t *pools = pools_json(s, &busy);
-	(void)q;
 	json_t *out = json_pack("{s:{s:s, s:s, s:s, s:s, s:s}, s:I, s:I, s:o, s:o, s:o, s:o, s:{s:I, s:I}}", "cluster", "name", s->cluster, "resourceGroup", s->resource_group,
 		"location", s->location, "nodeResourceGroup", s->node_group, "powerState", s->cluster_stopped ? "Stopped" : "Running", "created", (json_int_t)s->created,
-		"deleted", (json_int_t)s->deleted, "pools", pools, "calls", sim_calls_counts(&s->calls), "budget", sim_budget_show(&s->budget), "scripts", sim_script_show(&s->scripts),
+		"deleted", (json_int_t)s->deleted, "pools", pools, "calls", sim_calls_counts(&s->calls), "budget", sim_budget_show(&s->budget, SIM_ON_AZURE), "scripts", sim_script_show(&s->scripts),
 		"tokens", "issued", (json_int_t)s->tokens.issued, "refused", (json_int_t)s->tokens.refused);
 	json_object_set_new(out, "operations_running", json_integer((json_int_t)busy));
 	json_object_set_new(out, "pool_count", json_integer((json_int_t)s->pools.count));
+	return out;
+}
+
+static void get_state(struct simulator *s, struct sim_request *q, struct sim_reply *r)
+{
+	(void)q;
+	json_t *out = s->cloud->state(s);
 	sim_joiner_state(s, out);
 	sim_reply_json(r, 200, out);
 }
 
-static void get_calls(struct azure_simulator *s, struct sim_request *q, struct sim_reply *r)
+static void get_calls(struct simulator *s, struct sim_request *q, struct sim_reply *r)
 {
 	const char *since = http_query(q->x, "since");
 	int64_t from = 0;
@@ -73,7 +79,7 @@ static void get_calls(struct azure_simulator *s, struct sim_request *q, struct s
 	sim_reply_json(r, 200, json_pack("{s:I, s:o}", "total", (json_int_t)s->calls.total, "calls", sim_calls_show(&s->calls, (uint64_t)from, http_query(q->x, "class"), http_query(q->x, "pool"))));
 }
 
-static void reset_calls(struct azure_simulator *s, struct sim_request *q, struct sim_reply *r)
+static void reset_calls(struct simulator *s, struct sim_request *q, struct sim_reply *r)
 {
 	(void)q;
 	sim_calls_done(&s->calls);
@@ -82,19 +88,19 @@ static void reset_calls(struct azure_simulator *s, struct sim_request *q, struct
 	done(r);
 }
 
-static void get_settings(struct azure_simulator *s, struct sim_request *q, struct sim_reply *r)
+static void get_settings(struct simulator *s, struct sim_request *q, struct sim_reply *r)
 {
 	(void)q;
 	sim_reply_json(r, 200, sim_settings_show(&s->settings));
 }
 
-static void get_environment(struct azure_simulator *s, struct sim_request *q, struct sim_reply *r)
+static void get_environment(struct simulator *s, struct sim_request *q, struct sim_reply *r)
 {
 	(void)q;
-	sim_reply_json(r, 200, sim_control_environment(s));
+	sim_reply_json(r, 200, simulator_environment(s));
 }
 
-static void get_scripts(struct azure_simulator *s, struct sim_request *q, struct sim_reply *r)
+static void get_scripts(struct simulator *s, struct sim_request *q, struct sim_reply *r)
 {
 	(void)q;
 	sim_reply_json(r, 200, sim_script_show(&s->scripts));
@@ -102,7 +108,7 @@ static void get_scripts(struct azure_simulator *s, struct sim_request *q, struct
 
 /* --- changing ------------------------------------------------------------------------------------------------------------------ */
 
-static void put_settings(struct azure_simulator *s, struct sim_request *q, struct sim_reply *r)
+static void put_settings(struct simulator *s, struct sim_request *q, struct sim_reply *r)
 {
 	struct err err = ERR_INIT;
 	if (sim_settings_apply(&s->settings, q->body, &err) < 0)
@@ -111,7 +117,7 @@ static void put_settings(struct azure_simulator *s, struct sim_request *q, struc
 		sim_reply_json(r, 200, sim_settings_show(&s->settings));
 }
 
-static void add_scripts(struct azure_simulator *s, struct sim_request *q, struct sim_reply *r)
+static void add_scripts(struct simulator *s, struct sim_request *q, struct sim_reply *r)
 {
 	struct err err = ERR_INIT;
 	if (sim_script_add(&s->scripts, q->body, &err) < 0)
@@ -120,14 +126,14 @@ static void add_scripts(struct azure_simulator *s, struct sim_request *q, struct
 		get_scripts(s, q, r);
 }
 
-static void clear_scripts(struct azure_simulator *s, struct sim_request *q, struct sim_reply *r)
+static void clear_scripts(struct simulator *s, struct sim_request *q, struct sim_reply *r)
 {
 	(void)q;
 	sim_script_clear(&s->scripts);
 	done(r);
 }
 
-static void put_cluster(struct azure_simulator *s, struct sim_request *q, struct sim_reply *r)
+static void put_cluster(struct simulator *s, struct sim_request *q, struct sim_reply *r)
 {
 	struct err err = ERR_INIT;
 	const char *state = json_text_at(q->body, "", "powerState", NULL);
@@ -140,7 +146,7 @@ static void put_cluster(struct azure_simulator *s, struct sim_request *q, struct
 	done(r);
 }
 
-static bool foreign_pool_ok(struct azure_simulator *s, struct sim_request *q, struct sim_reply *r)
+static bool foreign_pool_ok(struct simulator *s, struct sim_request *q, struct sim_reply *r)
 {
 	struct sim_failure f = {0};
 	struct err err = ERR_INIT;
@@ -156,7 +162,7 @@ static bool foreign_pool_ok(struct azure_simulator *s, struct sim_request *q, st
 	return false;
 }
 
-static void put_pool(struct azure_simulator *s, struct sim_request *q, struct sim_reply *r)
+static void put_pool(struct simulator *s, struct sim_request *q, struct sim_reply *r)
 {
 	if (!q->body)
 		q->body = json_pack("{s:{s:s}}", "properties", "vmSize", "Standard_D2s_v3");
@@ -164,7 +170,7 @@ static void put_pool(struct azure_simulator *s, struct sim_request *q, struct si
 		return;
 	struct sim_pool *p = sim_pools_put(s, q->parts[0], q->body, true);
 	struct sim_node_job due = {.generation = p->generation};
-	snprintf(due.pool, sizeof due.pool, "%s", p->name);
+	snprintf(due.owner, sizeof due.owner, "%s", p->name);
 	p->operation = 0;
 	sim_pools_set_state(s, p, SIM_POOL_SUCCEEDED);
 	if (s->settings.join)
@@ -173,7 +179,7 @@ static void put_pool(struct azure_simulator *s, struct sim_request *q, struct si
 }
 
 /* Members of the properties are set as they are (null removes), whatever the service would say: another image, a state of its own. */
-static void change_pool(struct azure_simulator *s, struct sim_request *q, struct sim_reply *r)
+static void change_pool(struct simulator *s, struct sim_request *q, struct sim_reply *r)
 {
 	struct sim_pool *p = sim_pools_find(s, q->parts[0]);
 	const json_t *change = NULL;
@@ -192,7 +198,7 @@ static void change_pool(struct azure_simulator *s, struct sim_request *q, struct
 	sim_reply_json(r, 200, json_incref(p->body));
 }
 
-static void delete_pool(struct azure_simulator *s, struct sim_request *q, struct sim_reply *r)
+static void delete_pool(struct simulator *s, struct sim_request *q, struct sim_reply *r)
 {
 	struct sim_pool *p = sim_pools_find(s, q->parts[0]);
 	struct err err = ERR_INIT;
@@ -207,7 +213,7 @@ static void delete_pool(struct azure_simulator *s, struct sim_request *q, struct
 }
 
 /* Lets time pass at once. */
-static void advance_clock(struct azure_simulator *s, struct sim_request *q, struct sim_reply *r)
+static void advance_clock(struct simulator *s, struct sim_request *q, struct sim_reply *r)
 {
 	struct err err = ERR_INIT;
 	int64_t ms = 0;
@@ -219,7 +225,7 @@ static void advance_clock(struct azure_simulator *s, struct sim_request *q, stru
 	sim_reply_json(r, 200, json_pack("{s:I, s:I}", "now_ms", (json_int_t)sim_timers_now_ms(s), "wall_s", (json_int_t)sim_timers_wall_s(s)));
 }
 
-static void change_tokens(struct azure_simulator *s, struct sim_request *q, struct sim_reply *r)
+static void change_tokens(struct simulator *s, struct sim_request *q, struct sim_reply *r)
 {
 	struct err err = ERR_INIT;
 	bool revoke = false, challenge = s->tokens.challenge[0] != 0, was = challenge;
@@ -238,7 +244,7 @@ static void change_tokens(struct azure_simulator *s, struct sim_request *q, stru
 
 /* --- without the mutex: it talks to the API server -------------------------------------------------------------------------------- */
 
-static void disturb_node(struct azure_simulator *s, struct sim_request *q, struct sim_reply *r)
+static void disturb_node(struct simulator *s, struct sim_request *q, struct sim_reply *r)
 {
 	struct err err = ERR_INIT;
 	const char *ready = NULL;
@@ -258,33 +264,33 @@ static void disturb_node(struct azure_simulator *s, struct sim_request *q, struc
 
 /* --- routes ----------------------------------------------------------------------------------------------------------------------- */
 
-struct route { const char *method, *path; sim_handler *handler; bool body, unlocked; };
+struct route { enum sim_clouds clouds; const char *method, *path; sim_handler *handler; bool body, unlocked; };
 /* To add one: a row, its handler, a paragraph in docs/simulator.md. A path that ends with '/' takes one more segment. */
 static const struct route ROUTES[] = {
-	{"GET", "/_sim/calls", get_calls, false, false},
-	{"DELETE", "/_sim/calls", reset_calls, false, false},
-	{"POST", "/_sim/clock", advance_clock, true, false},
-	{"PUT", "/_sim/cluster", put_cluster, true, false},
-	{"GET", "/_sim/environment", get_environment, false, false},
-	{"POST", "/_sim/nodes/", disturb_node, true, true},
-	{"PUT", "/_sim/pools/", put_pool, false, false},
-	{"POST", "/_sim/pools/", change_pool, true, false},
-	{"DELETE", "/_sim/pools/", delete_pool, false, false},
-	{"GET", "/_sim/script", get_scripts, false, false},
-	{"POST", "/_sim/script", add_scripts, true, false},
-	{"DELETE", "/_sim/script", clear_scripts, false, false},
-	{"GET", "/_sim/settings", get_settings, false, false},
-	{"PUT", "/_sim/settings", put_settings, true, false},
-	{"GET", "/_sim/state", get_state, false, false},
-	{"POST", "/_sim/tokens", change_tokens, true, false},
+	{SIM_ON_ALL, "GET", "/_sim/calls", get_calls, false, false},
+	{SIM_ON_ALL, "DELETE", "/_sim/calls", reset_calls, false, false},
+	{SIM_ON_ALL, "POST", "/_sim/clock", advance_clock, true, false},
+	{SIM_ON_AZURE, "PUT", "/_sim/cluster", put_cluster, true, false},
+	{SIM_ON_ALL, "GET", "/_sim/environment", get_environment, false, false},
+	{SIM_ON_ALL, "POST", "/_sim/nodes/", disturb_node, true, true},
+	{SIM_ON_AZURE, "PUT", "/_sim/pools/", put_pool, false, false},
+	{SIM_ON_AZURE, "POST", "/_sim/pools/", change_pool, true, false},
+	{SIM_ON_AZURE, "DELETE", "/_sim/pools/", delete_pool, false, false},
+	{SIM_ON_ALL, "GET", "/_sim/script", get_scripts, false, false},
+	{SIM_ON_ALL, "POST", "/_sim/script", add_scripts, true, false},
+	{SIM_ON_ALL, "DELETE", "/_sim/script", clear_scripts, false, false},
+	{SIM_ON_ALL, "GET", "/_sim/settings", get_settings, false, false},
+	{SIM_ON_ALL, "PUT", "/_sim/settings", put_settings, true, false},
+	{SIM_ON_ALL, "GET", "/_sim/state", get_state, false, false},
+	{SIM_ON_AZURE, "POST", "/_sim/tokens", change_tokens, true, false},
 };
 
-static const struct route *find(struct sim_request *q)
+static const struct route *find(enum sim_clouds cloud, struct sim_request *q)
 {
 	for (size_t i = 0; i < sizeof ROUTES / sizeof ROUTES[0]; i++) {
 		str want = str_of(ROUTES[i].path);
 		bool more = want.data[want.len - 1] == '/';
-		if (!str_eqz(q->method, ROUTES[i].method) || !(more ? str_starts(q->path, want) && q->path.len > want.len : str_eq(q->path, want)))
+		if (!(ROUTES[i].clouds & cloud) || !str_eqz(q->method, ROUTES[i].method) || !(more ? str_starts(q->path, want) && q->path.len > want.len : str_eq(q->path, want)))
 			continue;
 		if (more)
 			q->parts[0] = arena_strdup(http_arena(q->x), str_sub(q->path, want.len, q->path.len));
@@ -293,9 +299,9 @@ static const struct route *find(struct sim_request *q)
 	return NULL;
 }
 
-void sim_control_answer(struct azure_simulator *s, struct sim_request *q, struct sim_reply *r)
+void sim_control_answer(struct simulator *s, struct sim_request *q, struct sim_reply *r)
 {
-	const struct route *t = find(q);
+	const struct route *t = find(s->cloud->bit, q);
 	struct err err = ERR_INIT;
 	if (!t) {
 		err_set(&err, ERR_NOT_FOUND, "there is no such control request; docs/simulator.md lists them");

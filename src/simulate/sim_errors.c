@@ -63,7 +63,7 @@ static const struct { const char *name; void (*reply)(struct sim_reply *r, const
 	{"html", reply_html},
 };
 
-void sim_errors_reply(struct azure_simulator *s, struct sim_reply *r, const struct sim_failure *f)
+void sim_errors_reply(struct simulator *s, struct sim_reply *r, const struct sim_failure *f)
 {
 	for (size_t i = 0; i < sizeof SHAPES / sizeof SHAPES[0]; i++)
 		if (strcmp(SHAPES[i].name, s->settings.error_shape) == 0)
@@ -74,7 +74,7 @@ void sim_errors_reply(struct azure_simulator *s, struct sim_reply *r, const stru
 	s->calls.conflicts += f->status == 409 || f->status == 412;
 }
 
-void sim_errors_answer(struct azure_simulator *s, struct sim_reply *r, int status, const char *code, const char *fmt, ...)
+void sim_errors_answer(struct simulator *s, struct sim_reply *r, int status, const char *code, const char *fmt, ...)
 {
 	struct sim_failure f = {0};
 	va_list ap;

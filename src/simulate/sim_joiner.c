@@ -1,6 +1,7 @@
 /* sim_joiner.c: the machines as the API server sees them: Nodes that join, become ready, get their GPUs, go silent and leave. A few threads,
- * each with a queue of small jobs; all jobs of a pool go to the same thread, so that a Node's deletion never overtakes its creation. What is
- * to be done is decided under the simulator's mutex; the requests are sent without it. */
+ * each with a queue of small jobs; all jobs of an owner (an agent pool, an EC2 instance) go to the same thread, so that a Node's deletion
+ * never overtakes its creation. What is to be done is decided under the simulator's mutex; the requests are sent without it. Whose machines
+ * they are and what their Nodes look like is the cloud's matter: struct sim_nodes. */
 #include "simulate/sim.h"
 
 #include "base/clock.h"
@@ -11,7 +12,7 @@
 enum { WORKERS = 8, TRIES = 60 };
 #define RETRY_MS 1000
 
-struct worker { struct azure_simulator *s; pthread_t thread; pthread_cond_t more; VEC(struct sim_node_job) queue; size_t head; bool running; };
+struct worker { struct simulator *s; pthread_t thread; pthread_cond_t more; VEC(struct sim_node_job) queue; size_t head; bool running; };
 struct sim_joiner {
 	struct kube_client *kube;
 	atomic_bool cancel;
@@ -22,11 +23,11 @@ struct sim_joiner {
 
 /* --- queues; mutex held ------------------------------------------------------------------------------------------------------------ */
 
-void sim_joiner_add(struct azure_simulator *s, const struct sim_node_job *job)
+void sim_joiner_add(struct simulator *s, const struct sim_node_job *job)
 {
 	if (!s->joiner)
 		return;
-	struct worker *w = &s->joiner->workers[map_hash(str_of(job->pool)) % WORKERS];
+	struct worker *w = &s->joiner->workers[map_hash(str_of(job->owner)) % WORKERS];
 	vec_push(&w->queue, *job);
 	pthread_cond_signal(&w->more);
 }
@@ -43,7 +44,7 @@ static bool take(struct worker *w, struct sim_node_job *out)
 	return true;
 }
 
-static void later(struct azure_simulator *s, struct sim_node_job job, enum sim_node_work work, int64_t after_ms)
+static void later(struct simulator *s, struct sim_node_job job, enum sim_node_work work, int64_t after_ms)
 {
 	job.attempt = work == job.work ? job.attempt + 1 : 0;
 	job.work = work;
@@ -53,78 +54,19 @@ static void later(struct azure_simulator *s, struct sim_node_job job, enum sim_n
 		sim_joiner_add(s, &job);
 }
 
-/* --- what Nodes should be; mutex held ---------------------------------------------------------------------------------------------- */
-
-static void make_room(struct sim_pool *p)
-{
-	if (p->count <= p->n_nodes)
-		return;
-	p->nodes = mem_realloc(p->nodes, (size_t)p->count);
-	memset(p->nodes + p->n_nodes, 0, (size_t)(p->count - p->n_nodes));
-	p->n_nodes = p->count;
-}
-
-static void sync_node(struct azure_simulator *s, struct sim_pool *p, int i)
-{
-	uint8_t *n = &p->nodes[i];
-	bool wanted = i < p->count, running = sim_pools_running(s, p), remove = strcmp(s->settings.stop_nodes, "remove") == 0;
-	struct sim_node_job job = {.generation = p->generation, .index = i};
-	snprintf(job.pool, sizeof job.pool, "%s", p->name);
-	if ((*n & SIM_IS_JOINED) && (!wanted || (!running && remove))) {
-		job.work = SIM_NODE_DELETE;
-		*n = 0;
-	} else if (!wanted || (*n & SIM_IS_VANISHED)) {
-		return;
-	} else if (!(*n & SIM_IS_JOINED) && running && p->nodes_wanted) {
-		job.work = SIM_NODE_JOIN;
-		*n = SIM_IS_JOINED;
-	} else if ((*n & SIM_IS_JOINED) && !running && !(*n & SIM_IS_DOWN)) {
-		job.work = SIM_NODE_DOWN;
-		*n |= SIM_IS_DOWN;
-	} else if ((*n & SIM_IS_DOWN) && running) {
-		job.work = SIM_NODE_READY;
-		*n = SIM_IS_JOINED;
-	} else {
-		return;
-	}
-	sim_joiner_add(s, &job);
-}
-
-void sim_joiner_sync(struct azure_simulator *s, struct sim_pool *p)
-{
-	make_room(p);
-	for (int i = 0; i < p->n_nodes; i++)
-		sync_node(s, p, i);
-}
-
-void sim_joiner_pool_due(struct azure_simulator *s, const struct sim_node_job *job)
-{
-	struct sim_pool *p = sim_pools_find_generation(s, job->pool, job->generation);
-	if (!p || p->state == SIM_POOL_DELETING || p->state == SIM_POOL_FAILED || p->state == SIM_POOL_CANCELED)
-		return;
-	p->nodes_wanted = true;
-	sim_joiner_sync(s, p);
-}
-
-void sim_joiner_leave(struct azure_simulator *s, struct sim_pool *p)
-{
-	s->machines -= p->count;
-	p->count = 0;
-	sim_joiner_sync(s, p);
-}
-
 /* --- jobs; called with the mutex held, which they let go while they talk ------------------------------------------------------------- */
 
-static void note(struct azure_simulator *s, const struct err *err)
+static void note(struct simulator *s, const struct err *err)
 {
 	s->joiner->failed++;
 	snprintf(s->joiner->last_error, sizeof s->joiner->last_error, "%s", err->message);
 }
 
-static struct sim_pool *pool_of(struct azure_simulator *s, const struct sim_node_job *job)
+/* The machine's SIM_IS_*; NULL: it has not joined, or is gone. */
+static uint8_t *joined(struct simulator *s, const struct sim_node_job *job)
 {
-	struct sim_pool *p = sim_pools_find_generation(s, job->pool, job->generation);
-	return p && job->index < p->n_nodes && (p->nodes[job->index] & SIM_IS_JOINED) ? p : NULL;
+	uint8_t *flags = s->cloud->nodes->flags(s, job);
+	return flags && (*flags & SIM_IS_JOINED) ? flags : NULL;
 }
 
 /* The name is taken: by a Node that a finalizer still holds (wait), or by one that a new kubelet takes over. */
@@ -143,7 +85,7 @@ static int take_over(struct kube_client *kube, json_t *node, struct err *err)
 }
 
 /* What comes after joining: readiness, GPUs, heartbeats. */
-static void follow_up(struct azure_simulator *s, const struct sim_node_job *job, bool ready, bool devices)
+static void follow_up(struct simulator *s, const struct sim_node_job *job, bool ready, bool devices)
 {
 	if (!ready)
 		later(s, *job, SIM_NODE_READY, s->settings.ready_ms);
@@ -153,18 +95,19 @@ static void follow_up(struct azure_simulator *s, const struct sim_node_job *job,
 		later(s, *job, SIM_NODE_HEARTBEAT, 1);
 }
 
-static void join(struct azure_simulator *s, const struct sim_node_job *job)
+static void join(struct simulator *s, const struct sim_node_job *job)
 {
-	struct sim_pool *p = pool_of(s, job);
+	const struct sim_nodes *nodes = s->cloud->nodes;
+	uint8_t *flags = joined(s, job);
 	struct err err = ERR_INIT;
-	if (!p)
+	if (!flags)
 		return;
-	if (p->state == SIM_POOL_DELETING) { /* too late: nothing is there to be deleted either */
-		p->nodes[job->index] = 0;
+	if (nodes->leaving(s, job)) { /* too late: nothing is there to be deleted either */
+		*flags = 0;
 		return;
 	}
-	bool ready = s->settings.ready_ms == 0, devices = s->settings.device_plugin_ms == 0 || sim_node_gpus(p) == 0;
-	CLEANUP(json_decrefp) json_t *node = sim_node_make(s, p, job->index, ready, devices);
+	bool ready = s->settings.ready_ms == 0, devices = s->settings.device_plugin_ms == 0 || nodes->gpus(s, job) == 0;
+	CLEANUP(json_decrefp) json_t *node = nodes->make(s, job, ready, devices);
 	pthread_mutex_unlock(&s->mu);
 	int rc = kube_create(s->joiner->kube, &KUBE_NODES, node, NULL, &err);
 	if (rc < 0 && err.kind == ERR_EXISTS)
@@ -181,13 +124,13 @@ static void join(struct azure_simulator *s, const struct sim_node_job *job)
 		later(s, *job, SIM_NODE_JOIN, RETRY_MS);
 }
 
-static void leave(struct azure_simulator *s, const struct sim_node_job *job)
+static void leave(struct simulator *s, const struct sim_node_job *job)
 {
 	struct err err = ERR_INIT;
 	char name[SIM_NODE_NAME];
 	struct err ignored = ERR_INIT;
 	bool beats = s->settings.heartbeat_ms > 0;
-	sim_node_name(s, job->pool, job->index, name);
+	s->cloud->nodes->name(s, job, name);
 	pthread_mutex_unlock(&s->mu);
 	if (beats)
 		(void)!kube_delete(s->joiner->kube, &KUBE_LEASES, "kube-node-lease", name, NULL, &ignored);
@@ -203,7 +146,7 @@ static void leave(struct azure_simulator *s, const struct sim_node_job *job)
 }
 
 /* One status patch; takes it. */
-static int patch_status(struct azure_simulator *s, const char *name, json_t *patch, struct err *err)
+static int patch_status(struct simulator *s, const char *name, json_t *patch, struct err *err)
 {
 	pthread_mutex_unlock(&s->mu);
 	int rc = kube_patch(s->joiner->kube, &KUBE_NODES, NULL, name, "status", KUBE_PATCH_STRATEGIC, patch, NULL, err);
@@ -212,16 +155,16 @@ static int patch_status(struct azure_simulator *s, const char *name, json_t *pat
 	return rc;
 }
 
-static void change(struct azure_simulator *s, const struct sim_node_job *job)
+static void change(struct simulator *s, const struct sim_node_job *job)
 {
-	struct sim_pool *p = pool_of(s, job);
+	const uint8_t *flags = joined(s, job);
 	struct err err = ERR_INIT;
 	char name[SIM_NODE_NAME];
-	bool down = p && (p->nodes[job->index] & SIM_IS_DOWN), forced = p && (p->nodes[job->index] & SIM_IS_FORCED);
-	if (!p || (job->work == SIM_NODE_READY && (down || forced)) || (job->work == SIM_NODE_DOWN && !down))
+	bool down = flags && (*flags & SIM_IS_DOWN), forced = flags && (*flags & SIM_IS_FORCED);
+	if (!flags || (job->work == SIM_NODE_READY && (down || forced)) || (job->work == SIM_NODE_DOWN && !down))
 		return;
-	sim_node_name(s, job->pool, job->index, name);
-	json_t *patch = job->work == SIM_NODE_DEVICES ? sim_node_devices_patch(p) : sim_node_condition_patch(s, job->work == SIM_NODE_DOWN ? "Unknown" : "True");
+	s->cloud->nodes->name(s, job, name);
+	json_t *patch = job->work == SIM_NODE_DEVICES ? s->cloud->nodes->devices_patch(s, job) : sim_node_condition_patch(s, job->work == SIM_NODE_DOWN ? "Unknown" : "True");
 	if (patch_status(s, name, patch, &err) == 0)
 		return;
 	bool gone = err.kind == ERR_NOT_FOUND; /* somebody deleted the Node: a kubelet would register again only when it starts again */
@@ -229,28 +172,28 @@ static void change(struct azure_simulator *s, const struct sim_node_job *job)
 		note(s, &err);
 	if (!gone && job->attempt < TRIES)
 		later(s, *job, job->work, RETRY_MS);
-	else if (gone && job->work == SIM_NODE_READY && (p = pool_of(s, job)))
+	else if (gone && job->work == SIM_NODE_READY && joined(s, job))
 		later(s, *job, SIM_NODE_JOIN, 0);
 }
 
-static void beat(struct azure_simulator *s, const struct sim_node_job *job)
+static void beat(struct simulator *s, const struct sim_node_job *job)
 {
-	struct sim_pool *p = pool_of(s, job);
+	const uint8_t *flags = joined(s, job);
 	struct err ignored = ERR_INIT;
 	char name[SIM_NODE_NAME];
-	if (!p || s->settings.heartbeat_ms == 0)
+	if (!flags || s->settings.heartbeat_ms == 0)
 		return;
 	later(s, *job, SIM_NODE_HEARTBEAT, s->settings.heartbeat_ms);
-	if (p->nodes[job->index] & (SIM_IS_DOWN | SIM_IS_FORCED))
+	if (*flags & (SIM_IS_DOWN | SIM_IS_FORCED))
 		return;
-	sim_node_name(s, job->pool, job->index, name);
+	s->cloud->nodes->name(s, job, name);
 	CLEANUP(json_decrefp) json_t *lease = sim_node_lease(s, name);
 	pthread_mutex_unlock(&s->mu);
 	(void)!kube_patch(s->joiner->kube, &KUBE_LEASES, "kube-node-lease", name, NULL, KUBE_PATCH_APPLY, lease, NULL, &ignored);
 	pthread_mutex_lock(&s->mu);
 }
 
-static void (*const WORK[])(struct azure_simulator *s, const struct sim_node_job *job) = {
+static void (*const WORK[])(struct simulator *s, const struct sim_node_job *job) = {
 	[SIM_NODE_JOIN] = join, [SIM_NODE_READY] = change, [SIM_NODE_DEVICES] = change, [SIM_NODE_DOWN] = change, [SIM_NODE_DELETE] = leave, [SIM_NODE_HEARTBEAT] = beat,
 };
 
@@ -267,7 +210,7 @@ static void *work(void *arg)
 
 /* --- life -------------------------------------------------------------------------------------------------------------------------- */
 
-int sim_joiner_start(struct azure_simulator *s, const char *kubeconfig, struct err *err)
+int sim_joiner_start(struct simulator *s, const char *kubeconfig, struct err *err)
 {
 	struct sim_joiner *j = mem_alloc(sizeof *j);
 	struct kube_options o = {.kubeconfig = kubeconfig, .qps = 2000, .burst = 4000, .user_agent = "kaito-simulator", .cancel = &j->cancel};
@@ -289,7 +232,7 @@ int sim_joiner_start(struct azure_simulator *s, const char *kubeconfig, struct e
 }
 
 /* The simulator is stopping already. */
-void sim_joiner_stop(struct azure_simulator *s)
+void sim_joiner_stop(struct simulator *s)
 {
 	struct sim_joiner *j = s->joiner;
 	if (!j)
@@ -312,7 +255,7 @@ void sim_joiner_stop(struct azure_simulator *s)
 	s->joiner = NULL;
 }
 
-void sim_joiner_state(const struct azure_simulator *s, json_t *out)
+void sim_joiner_state(const struct simulator *s, json_t *out)
 {
 	const struct sim_joiner *j = s->joiner;
 	size_t queued = 0;
@@ -324,25 +267,21 @@ void sim_joiner_state(const struct azure_simulator *s, json_t *out)
 		"failed", (json_int_t)j->failed, "last_error", j->last_error));
 }
 
-int sim_joiner_disturb(struct azure_simulator *s, const char *node, const char *status, struct err *err)
+int sim_joiner_disturb(struct simulator *s, const char *node, const char *status, struct err *err)
 {
-	char pool[SIM_POOL_NAME_MAX + 1];
-	int index, rc = 0;
-	if (!sim_node_parse(node, pool, &index))
-		return err_set(err, ERR_INVALID, "'%.80s' is no node name of the form aks-POOL-12345678-vmss000000", node);
+	struct sim_node_job job = {.work = SIM_NODE_DELETE};
+	int rc = 0;
 	if (!s->joiner)
 		return err_set(err, ERR_UNSUPPORTED, "there are no Nodes: start the simulator with --kubeconfig");
 	pthread_mutex_lock(&s->mu);
-	struct sim_pool *p = sim_pools_find(s, pool);
-	if (!p || index >= p->n_nodes || !(p->nodes[index] & SIM_IS_JOINED)) {
-		rc = err_set(err, ERR_NOT_FOUND, "no Node '%.80s' has joined", node);
+	uint8_t *flags = s->cloud->nodes->find(s, node, &job) ? joined(s, &job) : NULL;
+	if (!flags) {
+		rc = err_set(err, ERR_NOT_FOUND, "no Node '%.80s' has joined; GET /_sim/state names those that have", node);
 	} else if (!status) {
-		struct sim_node_job job = {.work = SIM_NODE_DELETE, .generation = p->generation, .index = index};
-		snprintf(job.pool, sizeof job.pool, "%s", p->name);
-		p->nodes[index] = SIM_IS_VANISHED;
+		*flags = SIM_IS_VANISHED;
 		sim_joiner_add(s, &job);
 	} else {
-		p->nodes[index] = (uint8_t)((p->nodes[index] & ~SIM_IS_FORCED) | (strcmp(status, "True") == 0 ? 0 : SIM_IS_FORCED));
+		*flags = (uint8_t)((*flags & ~SIM_IS_FORCED) | (strcmp(status, "True") == 0 ? 0 : SIM_IS_FORCED));
 		rc = patch_status(s, node, sim_node_condition_patch(s, status), err);
 	}
 	pthread_mutex_unlock(&s->mu);

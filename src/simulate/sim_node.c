@@ -7,7 +7,7 @@
 #include <stdio.h>
 
 /* "000000" in base 36, as machine names of scale sets count. */
-void sim_node_name(const struct azure_simulator *s, const char *pool, int index, char out[SIM_NODE_NAME])
+void sim_node_name(const struct simulator *s, const char *pool, int index, char out[SIM_NODE_NAME])
 {
 	static const char DIGITS[] = "0123456789abcdefghijklmnopqrstuvwxyz";
 	char number[7] = "000000";
@@ -34,7 +34,7 @@ int sim_node_gpus(const struct sim_pool *p)
 	return sku && strstr(sku->gpu_model, "NVIDIA") ? sku->gpus : 0;
 }
 
-static const char *zone_of(const struct azure_simulator *s, const struct sim_pool *p, int index, char out[80])
+static const char *zone_of(const struct simulator *s, const struct sim_pool *p, int index, char out[80])
 {
 	const json_t *zones = json_at(p->body, "properties", "availabilityZones", NULL);
 	size_t n = json_array_size(zones);
@@ -44,7 +44,7 @@ static const char *zone_of(const struct azure_simulator *s, const struct sim_poo
 	return out;
 }
 
-static json_t *labels(const struct azure_simulator *s, const struct sim_pool *p, int index, const char *name)
+static json_t *labels(const struct simulator *s, const struct sim_pool *p, int index, const char *name)
 {
 	json_t *out = json_object(), *value;
 	const json_t *props = json_object_get(p->body, "properties");
@@ -125,7 +125,7 @@ static json_t *condition(const char *type, const char *status, const char *reaso
 	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "type", type, "status", status, "reason", reason, "message", message, "lastHeartbeatTime", now, "lastTransitionTime", now);
 }
 
-static json_t *ready_condition(const struct azure_simulator *s, const char *status)
+static json_t *ready_condition(const struct simulator *s, const char *status)
 {
 	char now[32];
 	bool ready = strcmp(status, "True") == 0, unknown = strcmp(status, "Unknown") == 0;
@@ -134,7 +134,7 @@ static json_t *ready_condition(const struct azure_simulator *s, const char *stat
 			 ready ? "kubelet is posting ready status" : unknown ? "Kubelet stopped posting node status." : "container runtime network not ready", now);
 }
 
-static json_t *conditions(const struct azure_simulator *s, bool ready)
+static json_t *conditions(const struct simulator *s, bool ready)
 {
 	char now[32];
 	clock_rfc3339(sim_timers_wall_s(s), now);
@@ -155,7 +155,7 @@ static json_t *node_info(const struct sim_pool *p, const char *name)
 	return out;
 }
 
-static json_t *status(const struct azure_simulator *s, const struct sim_pool *p, const char *name, bool ready, bool devices)
+static json_t *status(const struct simulator *s, const struct sim_pool *p, const char *name, bool ready, bool devices)
 {
 	json_t *addresses = json_pack("[{s:s, s:s}, {s:s, s:s}]", "type", "InternalIP", "address", "127.0.0.1", "type", "Hostname", "address", name);
 	json_t *out = json_pack("{s:o, s:o, s:o, s:o, s:o}", "capacity", resources(p, devices, false), "allocatable", resources(p, devices, true), "conditions", conditions(s, ready),
@@ -165,7 +165,7 @@ static json_t *status(const struct azure_simulator *s, const struct sim_pool *p,
 	return out;
 }
 
-json_t *sim_node_make(const struct azure_simulator *s, const struct sim_pool *p, int index, bool ready, bool devices)
+json_t *sim_node_make(const struct simulator *s, const struct sim_pool *p, int index, bool ready, bool devices)
 {
 	char name[SIM_NODE_NAME];
 	sim_node_name(s, p->name, index, name);
@@ -178,7 +178,7 @@ json_t *sim_node_make(const struct azure_simulator *s, const struct sim_pool *p,
 	return node;
 }
 
-json_t *sim_node_condition_patch(const struct azure_simulator *s, const char *status)
+json_t *sim_node_condition_patch(const struct simulator *s, const char *status)
 {
 	return json_pack("{s:{s:[o]}}", "status", "conditions", ready_condition(s, status));
 }
@@ -188,7 +188,7 @@ json_t *sim_node_devices_patch(const struct sim_pool *p)
 	return json_pack("{s:{s:o, s:o}}", "status", "capacity", resources(p, true, false), "allocatable", resources(p, true, true));
 }
 
-json_t *sim_node_lease(const struct azure_simulator *s, const char *name)
+json_t *sim_node_lease(const struct simulator *s, const char *name)
 {
 	char now[32];
 	clock_rfc3339(sim_timers_wall_s(s), now);

@@ -27,7 +27,7 @@ void sim_operations_free(void *operation)
 }
 
 /* The list is in the order of ids. */
-struct sim_operation *sim_operations_find(struct azure_simulator *s, uint64_t id)
+struct sim_operation *sim_operations_find(struct simulator *s, uint64_t id)
 {
 	size_t from = 0, to = s->operations_by_id.len;
 	while (from < to) {
@@ -44,7 +44,7 @@ struct sim_operation *sim_operations_find(struct azure_simulator *s, uint64_t id
 }
 
 /* The oldest that have ended are forgotten past the limit; half of the list at a time, so that it costs little. */
-static void forget_old(struct azure_simulator *s)
+static void forget_old(struct simulator *s)
 {
 	size_t kept = 0, n = s->operations_by_id.len;
 	struct sim_operation **rows = s->operations_by_id.data;
@@ -59,7 +59,7 @@ static void forget_old(struct azure_simulator *s)
 	s->operations_by_id.len = kept;
 }
 
-static struct sim_operation *new_operation(struct azure_simulator *s, const struct sim_pool *p, enum sim_operation_kind kind)
+static struct sim_operation *new_operation(struct simulator *s, const struct sim_pool *p, enum sim_operation_kind kind)
 {
 	struct sim_operation *o = mem_alloc(sizeof *o);
 	forget_old(s);
@@ -74,7 +74,7 @@ static struct sim_operation *new_operation(struct azure_simulator *s, const stru
 	return o;
 }
 
-struct sim_operation *sim_operations_begin(struct azure_simulator *s, struct sim_pool *p, enum sim_operation_kind kind, struct sim_effect *effect)
+struct sim_operation *sim_operations_begin(struct simulator *s, struct sim_pool *p, enum sim_operation_kind kind, struct sim_effect *effect)
 {
 	struct sim_operation *o = new_operation(s, p, kind);
 	o->error = json_incref(effect->operation_error);
@@ -84,18 +84,18 @@ struct sim_operation *sim_operations_begin(struct azure_simulator *s, struct sim
 }
 
 /* When the Nodes of a pool that is being made join. */
-static void plan_join(struct azure_simulator *s, const struct sim_operation *o, int64_t duration_ms)
+static void plan_join(struct simulator *s, const struct sim_operation *o, int64_t duration_ms)
 {
 	int64_t after = duration_ms - s->settings.join_ms;
 	struct sim_node_job job = {.generation = o->generation};
-	snprintf(job.pool, sizeof job.pool, "%s", o->pool);
+	snprintf(job.owner, sizeof job.owner, "%s", o->pool);
 	if (after > 0)
 		sim_timers_node(s, sim_timers_now_ms(s) + after, SIM_EVENT_JOIN, &job);
 	else
 		sim_joiner_pool_due(s, &job);
 }
 
-void sim_operations_run(struct azure_simulator *s, struct sim_operation *o)
+void sim_operations_run(struct simulator *s, struct sim_operation *o)
 {
 	const struct sim_settings *t = &s->settings;
 	int64_t ms = o->kind == SIM_CREATE ? t->create_ms : o->kind == SIM_UPDATE ? t->update_ms : t->delete_ms;
@@ -107,7 +107,7 @@ void sim_operations_run(struct azure_simulator *s, struct sim_operation *o)
 		sim_timers_finish(s, sim_timers_now_ms(s) + ms, o->id);
 }
 
-void sim_operations_finish(struct azure_simulator *s, uint64_t id, enum sim_operation_state state)
+void sim_operations_finish(struct simulator *s, uint64_t id, enum sim_operation_state state)
 {
 	struct sim_operation *o = sim_operations_find(s, id);
 	if (!o || o->state != SIM_IN_PROGRESS)
@@ -131,7 +131,7 @@ void sim_operations_finish(struct azure_simulator *s, uint64_t id, enum sim_oper
 
 /* --- asking on --------------------------------------------------------------------------------------------------------- */
 
-static void retry_after(struct azure_simulator *s, struct sim_reply *r)
+static void retry_after(struct simulator *s, struct sim_reply *r)
 {
 	long long ms = s->settings.retry_after_ms;
 	const char *style = s->settings.retry_after_style;
@@ -151,13 +151,13 @@ static void retry_after(struct azure_simulator *s, struct sim_reply *r)
 }
 
 /* A URL as the service makes them: opaque, another one each time, with a signature that nobody should log. */
-static void put_url(const struct azure_simulator *s, const struct sim_request *q, const struct sim_operation *o, const char *header, const char *collection, struct sim_reply *r)
+static void put_url(const struct simulator *s, const struct sim_request *q, const struct sim_operation *o, const char *header, const char *collection, struct sim_reply *r)
 {
 	sim_reply_header(r, header, "%s/subscriptions/%s/providers/Microsoft.ContainerService/locations/%s/%s/%s?api-version=2016-03-30&t=%lld&c=simulated&s=%.8s&h=%.8s",
 			 q->base, s->subscription, s->location, collection, o->guid, (long long)sim_timers_now_ms(s), o->guid, o->guid + 19);
 }
 
-void sim_operations_headers(struct azure_simulator *s, const struct sim_request *q, const struct sim_operation *o, struct sim_reply *r)
+void sim_operations_headers(struct simulator *s, const struct sim_request *q, const struct sim_operation *o, struct sim_reply *r)
 {
 	const char *lro = s->settings.lro;
 	if (strcmp(lro, "async") == 0)
@@ -169,7 +169,7 @@ void sim_operations_headers(struct azure_simulator *s, const struct sim_request 
 	retry_after(s, r);
 }
 
-static struct sim_operation *named(struct azure_simulator *s, struct sim_request *q, struct sim_reply *r)
+static struct sim_operation *named(struct simulator *s, struct sim_request *q, struct sim_reply *r)
 {
 	struct sim_operation *o = map_get(&s->operations, str_of(q->parts[2]));
 	if (!o)
@@ -177,7 +177,7 @@ static struct sim_operation *named(struct azure_simulator *s, struct sim_request
 	return o;
 }
 
-void sim_operations_get(struct azure_simulator *s, struct sim_request *q, struct sim_reply *r)
+void sim_operations_get(struct simulator *s, struct sim_request *q, struct sim_reply *r)
 {
 	struct sim_operation *o = named(s, q, r);
 	char started[32], ended[32];
@@ -197,7 +197,7 @@ void sim_operations_get(struct azure_simulator *s, struct sim_request *q, struct
 }
 
 /* The Location style: 202 while it runs, then what the request itself would have answered. */
-void sim_operations_result(struct azure_simulator *s, struct sim_request *q, struct sim_reply *r)
+void sim_operations_result(struct simulator *s, struct sim_request *q, struct sim_reply *r)
 {
 	struct sim_operation *o = named(s, q, r);
 	if (!o)

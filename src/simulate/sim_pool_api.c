@@ -10,7 +10,7 @@
 /* --- refusals -------------------------------------------------------------------------------------------------------------- */
 
 /* The two wordings of AKS for an operation that is under way. */
-static void refuse_busy(struct azure_simulator *s, const struct sim_operation *o, struct sim_reply *r)
+static void refuse_busy(struct simulator *s, const struct sim_operation *o, struct sim_reply *r)
 {
 	static const char *const DOING[] = {[SIM_CREATE] = "Creating", [SIM_UPDATE] = "Updating", [SIM_DELETE] = "Deleting"};
 	if (strcmp(s->settings.conflict, "another") == 0)
@@ -22,7 +22,7 @@ static void refuse_busy(struct azure_simulator *s, const struct sim_operation *o
 }
 
 /* The operation that forbids another on this pool, or on any when the cluster takes one at a time. */
-static struct sim_operation *running(struct azure_simulator *s, const struct sim_pool *p)
+static struct sim_operation *running(struct simulator *s, const struct sim_pool *p)
 {
 	struct map_entry e;
 	if (p && p->operation)
@@ -42,7 +42,7 @@ static bool tag_matches(const char *header, const struct sim_pool *p)
 	return p && (str_eqz(h, "*") || str_eqz(h, p->etag));
 }
 
-static bool conditions_hold(struct azure_simulator *s, const struct sim_request *q, const struct sim_pool *p, struct sim_reply *r)
+static bool conditions_hold(struct simulator *s, const struct sim_request *q, const struct sim_pool *p, struct sim_reply *r)
 {
 	const char *match = http_header(q->x, "If-Match"), *none = http_header(q->x, "If-None-Match");
 	if (strcmp(q->api_version, s->settings.conditions_since) < 0)
@@ -56,7 +56,7 @@ static bool conditions_hold(struct azure_simulator *s, const struct sim_request 
 	return false;
 }
 
-static bool can_be_new(struct azure_simulator *s, const struct sim_request *q, struct sim_reply *r)
+static bool can_be_new(struct simulator *s, const struct sim_request *q, struct sim_reply *r)
 {
 	if (s->pools.count < (size_t)s->settings.max_pools)
 		return true;
@@ -65,7 +65,7 @@ static bool can_be_new(struct azure_simulator *s, const struct sim_request *q, s
 	return false;
 }
 
-static bool can_put(struct azure_simulator *s, const struct sim_request *q, const struct sim_pool *old, struct sim_reply *r)
+static bool can_put(struct simulator *s, const struct sim_request *q, const struct sim_pool *old, struct sim_reply *r)
 {
 	struct sim_failure f = {0};
 	struct sim_operation *o;
@@ -103,7 +103,7 @@ static void reply_pool(struct sim_reply *r, int status, struct sim_pool *p)
 	r->status = status;
 }
 
-void sim_pool_api_put(struct azure_simulator *s, struct sim_request *q, struct sim_reply *r)
+void sim_pool_api_put(struct simulator *s, struct sim_request *q, struct sim_reply *r)
 {
 	struct sim_pool *old = sim_pools_find(s, q->pool), *p;
 	if (!can_put(s, q, old, r))
@@ -117,7 +117,7 @@ void sim_pool_api_put(struct azure_simulator *s, struct sim_request *q, struct s
 	sim_operations_run(s, o);
 }
 
-static struct sim_pool *named(struct azure_simulator *s, const struct sim_request *q, struct sim_reply *r)
+static struct sim_pool *named(struct simulator *s, const struct sim_request *q, struct sim_reply *r)
 {
 	struct sim_pool *p = sim_pools_find(s, q->pool);
 	if (!p)
@@ -125,7 +125,7 @@ static struct sim_pool *named(struct azure_simulator *s, const struct sim_reques
 	return p;
 }
 
-void sim_pool_api_get(struct azure_simulator *s, struct sim_request *q, struct sim_reply *r)
+void sim_pool_api_get(struct simulator *s, struct sim_request *q, struct sim_reply *r)
 {
 	struct sim_pool *p = named(s, q, r);
 	if (p)
@@ -140,7 +140,7 @@ static uint64_t skip_token(const struct sim_request *q)
 	return token && str_to_i64(str_of(token), &n) && n > 0 ? (uint64_t)n : 0;
 }
 
-void sim_pool_api_list(struct azure_simulator *s, struct sim_request *q, struct sim_reply *r)
+void sim_pool_api_list(struct simulator *s, struct sim_request *q, struct sim_reply *r)
 {
 	uint64_t from = skip_token(q), last = 0;
 	int64_t n = 0;
@@ -170,7 +170,7 @@ void sim_pool_api_list(struct azure_simulator *s, struct sim_request *q, struct 
 /* --- DELETE, abort ------------------------------------------------------------------------------------------------------------ */
 
 /* Whether the deletion may begin: nothing runs, or a creation that gives way. */
-static bool can_delete(struct azure_simulator *s, const struct sim_request *q, struct sim_pool *p, struct sim_reply *r)
+static bool can_delete(struct simulator *s, const struct sim_request *q, struct sim_pool *p, struct sim_reply *r)
 {
 	struct sim_operation *o = running(s, p);
 	if (!conditions_hold(s, q, p, r))
@@ -185,7 +185,7 @@ static bool can_delete(struct azure_simulator *s, const struct sim_request *q, s
 	return false;
 }
 
-void sim_pool_api_delete(struct azure_simulator *s, struct sim_request *q, struct sim_reply *r)
+void sim_pool_api_delete(struct simulator *s, struct sim_request *q, struct sim_reply *r)
 {
 	struct sim_pool *p = sim_pools_find(s, q->pool);
 	r->status = 204;
@@ -197,7 +197,7 @@ void sim_pool_api_delete(struct azure_simulator *s, struct sim_request *q, struc
 	sim_operations_run(s, o);
 }
 
-void sim_pool_api_abort(struct azure_simulator *s, struct sim_request *q, struct sim_reply *r)
+void sim_pool_api_abort(struct simulator *s, struct sim_request *q, struct sim_reply *r)
 {
 	struct sim_pool *p = named(s, q, r);
 	if (!p)

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
-struct check { const struct azure_simulator *s; const char *name; const json_t *props; const struct sim_pool *old; struct sim_failure *f; };
+struct check { const struct simulator *s; const char *name; const json_t *props; const struct sim_pool *old; struct sim_failure *f; };
 
 static bool refuse(const struct check *c, const char *code, const char *field, const char *text)
 {
@@ -226,7 +226,7 @@ static bool (*const CHECKS[])(const struct check *c) = {
 	check_count, check_machines, check_size, check_disk, check_labels, check_taints, check_words, check_zones, check_spot, check_fixed,
 };
 
-bool sim_pool_check_body(const struct azure_simulator *s, const char *name, const json_t *body, const struct sim_pool *old, struct sim_failure *f)
+bool sim_pool_check_body(const struct simulator *s, const char *name, const json_t *body, const struct sim_pool *old, struct sim_failure *f)
 {
 	struct check c = {s, name, json_object_get(body, "properties"), old, f};
 	if (!json_is_object(c.props)) {

@@ -23,13 +23,13 @@ static str key_of(const char *name, char lower[SIM_POOL_NAME_MAX + 1])
 	return (str){lower, n};
 }
 
-struct sim_pool *sim_pools_find(struct azure_simulator *s, const char *name)
+struct sim_pool *sim_pools_find(struct simulator *s, const char *name)
 {
 	char lower[SIM_POOL_NAME_MAX + 1];
 	return strlen(name) <= SIM_POOL_NAME_MAX ? map_get(&s->pools, key_of(name, lower)) : NULL;
 }
 
-struct sim_pool *sim_pools_find_generation(struct azure_simulator *s, const char *name, uint64_t generation)
+struct sim_pool *sim_pools_find_generation(struct simulator *s, const char *name, uint64_t generation)
 {
 	struct sim_pool *p = sim_pools_find(s, name);
 	return p && p->generation == generation ? p : NULL;
@@ -84,7 +84,7 @@ static void complete(json_t *props)
 		json_object_set_new(props, "osDiskSizeGB", json_integer(128));
 }
 
-static void identify(const struct azure_simulator *s, struct sim_pool *p)
+static void identify(const struct simulator *s, struct sim_pool *p)
 {
 	json_object_set_new(p->body, "id", json_sprintf("/subscriptions/%s/resourcegroups/%s/providers/Microsoft.ContainerService/managedClusters/%s/agentPools/%s",
 		s->subscription, s->resource_group, s->cluster, p->name));
@@ -108,7 +108,7 @@ static void mark_spot(json_t *props)
 	json_array_append_new(taints, json_string("kubernetes.azure.com/scalesetpriority=spot:NoSchedule"));
 }
 
-struct sim_pool *sim_pools_put(struct azure_simulator *s, const char *name, const json_t *request, bool foreign)
+struct sim_pool *sim_pools_put(struct simulator *s, const char *name, const json_t *request, bool foreign)
 {
 	struct sim_pool *p = sim_pools_find(s, name);
 	char lower[SIM_POOL_NAME_MAX + 1];
@@ -141,7 +141,7 @@ static void renew_etag(struct sim_pool *p)
 	touch(p);
 }
 
-void sim_pools_set_state(struct azure_simulator *s, struct sim_pool *p, enum sim_pool_state state)
+void sim_pools_set_state(struct simulator *s, struct sim_pool *p, enum sim_pool_state state)
 {
 	(void)s;
 	p->state = state;
@@ -149,7 +149,7 @@ void sim_pools_set_state(struct azure_simulator *s, struct sim_pool *p, enum sim
 	renew_etag(p);
 }
 
-void sim_pools_change(struct azure_simulator *s, struct sim_pool *p, const json_t *change)
+void sim_pools_change(struct simulator *s, struct sim_pool *p, const json_t *change)
 {
 	const char *key;
 	json_t *value;
@@ -172,9 +172,9 @@ void sim_pools_show_error(struct sim_pool *p, json_t *error)
 	touch(p);
 }
 
-bool sim_pools_running(const struct azure_simulator *s, const struct sim_pool *p) { return !p->stopped && !s->cluster_stopped; }
+bool sim_pools_running(const struct simulator *s, const struct sim_pool *p) { return !p->stopped && !s->cluster_stopped; }
 
-void sim_pools_show_power(struct azure_simulator *s, struct sim_pool *p)
+void sim_pools_show_power(struct simulator *s, struct sim_pool *p)
 {
 	json_object_set_new(properties(p), "powerState", json_pack("{s:s}", "code", sim_pools_running(s, p) ? "Running" : "Stopped"));
 	touch(p);
@@ -191,7 +191,7 @@ str sim_pools_text(struct sim_pool *p)
 	return (str){p->text, p->text_len};
 }
 
-void sim_pools_remove(struct azure_simulator *s, struct sim_pool *p)
+void sim_pools_remove(struct simulator *s, struct sim_pool *p)
 {
 	char lower[SIM_POOL_NAME_MAX + 1];
 	s->deleted++;

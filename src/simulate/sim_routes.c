@@ -1,4 +1,4 @@
-/* sim_routes.c: from a request to its answer: the table of ARM's routes (compared without regard to case, as ARM does), what happens to
+/* sim_routes.c: from a request to Azure's answer: the table of ARM's routes (compared without regard to case, as ARM does), what happens to
  * every request in the service's order (scripts, token, api-version, throttling, subscription, group, cluster), and the headers of every
  * answer. */
 #include "simulate/sim.h"
@@ -88,7 +88,7 @@ static bool is_version(const char *v)
 	return v[i] == 0 || strcmp(v + i, "-preview") == 0;
 }
 
-static bool version_ok(struct azure_simulator *s, const struct sim_request *q, struct sim_reply *r)
+static bool version_ok(struct simulator *s, const struct sim_request *q, struct sim_reply *r)
 {
 	if (!q->api_version)
 		sim_errors_answer(s, r, 400, "MissingApiVersionParameter", "The api-version query parameter (?api-version=) is required for all requests.");
@@ -100,7 +100,7 @@ static bool version_ok(struct azure_simulator *s, const struct sim_request *q, s
 	return false;
 }
 
-static bool place_ok(struct azure_simulator *s, const struct route *t, const struct sim_request *q, struct sim_reply *r)
+static bool place_ok(struct simulator *s, const struct route *t, const struct sim_request *q, struct sim_reply *r)
 {
 	if (strcasecmp(q->parts[0], s->subscription) != 0)
 		sim_errors_answer(s, r, 404, "SubscriptionNotFound", "The subscription '%.60s' could not be found.", q->parts[0]);
@@ -119,7 +119,7 @@ static bool place_ok(struct azure_simulator *s, const struct route *t, const str
 	return false;
 }
 
-static bool budget_ok(struct azure_simulator *s, const struct sim_request *q, struct sim_reply *r)
+static bool budget_ok(struct simulator *s, const struct sim_request *q, struct sim_reply *r)
 {
 	int64_t retry_s = 0;
 	int over = sim_budget_take(&s->budget, q->class, q->pool, q->now_ms, s->settings.throttle, &retry_s);
@@ -135,7 +135,7 @@ static bool budget_ok(struct azure_simulator *s, const struct sim_request *q, st
 	return false;
 }
 
-static void answer_arm(struct azure_simulator *s, const struct route *t, struct sim_request *q, struct sim_reply *r)
+static void answer_arm(struct simulator *s, const struct route *t, struct sim_request *q, struct sim_reply *r)
 {
 	if (!sim_tokens_check(s, q, r))
 		return;
@@ -148,7 +148,7 @@ static void answer_arm(struct azure_simulator *s, const struct route *t, struct 
 }
 
 /* Headers of every answer of ARM. */
-static void put_headers(struct azure_simulator *s, const struct sim_request *q, struct sim_reply *r)
+static void put_headers(struct simulator *s, const struct sim_request *q, struct sim_reply *r)
 {
 	char id[SIM_GUID];
 	const char *given = http_header(q->x, "x-ms-correlation-request-id"), *client = http_header(q->x, "x-ms-client-request-id"), *word = NULL;
@@ -163,43 +163,17 @@ static void put_headers(struct azure_simulator *s, const struct sim_request *q, 
 	sim_reply_header(r, "Cache-Control", "no-cache");
 }
 
-/* --- scripts ------------------------------------------------------------------------------------------------------------------- */
-
-static void wait_ms(struct azure_simulator *s, int64_t ms)
-{
-	int64_t until = clock_now_ms() + ms;
-	while (ms > 0 && !s->stopping && clock_now_ms() < until)
-		pthread_cond_timedwait(&s->ended, &s->mu, &(struct timespec){until / 1000, until % 1000 * 1000000});
-}
-
-static void reply_scripted(struct sim_reply *r, const struct sim_effect *e)
-{
-	const char *key;
-	json_t *value;
-	bool json = e->body && (e->body[0] == '{' || e->body[0] == '[');
-	buf_clear(&r->body);
-	buf_puts(&r->body, e->body ? e->body : e->action == SIM_MALFORMED ? "{\"id\":\"/subscriptions/00000000-0000-0000-0000-0000000000" : "");
-	json_object_foreach(e->headers, key, value)
-		sim_reply_header(r, key, "%s", json_string_value(value));
-	r->status = e->status;
-	r->type = json || e->action == SIM_MALFORMED ? "application/json; charset=utf-8" : e->body ? "text/html; charset=utf-8" : NULL;
-}
-
 /* --- one request --------------------------------------------------------------------------------------------------------------- */
 
-static void answer_locked(struct azure_simulator *s, struct sim_request *q, struct sim_reply *r)
+void sim_routes_answer(struct simulator *s, struct sim_request *q, struct sim_reply *r)
 {
 	const struct route *t = find_route(q);
 	bool token = !t && sim_tokens_is_path(q);
 	if (token)
 		q->class = SIM_TOKEN;
-	sim_script_match(&s->scripts, q->method, q->path, &q->effect);
-	wait_ms(s, q->effect.delay_ms + (token ? 0 : s->settings.delay_ms));
-	q->now_ms = sim_timers_now_ms(s);
-	if (q->effect.action == SIM_REPLY || q->effect.action == SIM_MALFORMED || q->effect.action == SIM_DROP) {
+	if (sim_exchange_scripted(s, q, q->path, token ? 0 : s->settings.delay_ms, r)) {
 		int64_t retry_s;
 		(void)!sim_budget_take(&s->budget, q->class, q->pool, q->now_ms, false, &retry_s);
-		reply_scripted(r, &q->effect);
 		s->calls.throttled += r->status == 429;
 	} else if (token) {
 		sim_tokens_answer(s, q, r);
@@ -208,53 +182,4 @@ static void answer_locked(struct azure_simulator *s, struct sim_request *q, stru
 		answer_arm(s, t, q, r);
 	}
 	put_headers(s, q, r);
-}
-
-static void read_request(struct azure_simulator *s, struct http_exchange *x, struct sim_request *q)
-{
-	struct err ignored = ERR_INIT;
-	const char *host = http_header(x, "Host");
-	*q = (struct sim_request){.x = x, .method = http_method(x), .path = http_path(x), .api_version = http_query(x, "api-version"), .class = SIM_ARM_OTHER};
-	if (host && strlen(host) < 256)
-		snprintf(q->base, sizeof q->base, "%s://%s", s->tls ? "https" : "http", host);
-	else
-		snprintf(q->base, sizeof q->base, "%s://127.0.0.1:%d", s->tls ? "https" : "http", s->port);
-	str body = str_trim(http_body(x));
-	if (body.len && (body.data[0] == '{' || body.data[0] == '[') && http_body_json(x, &q->body, &ignored) < 0)
-		q->body = NULL;
-}
-
-static void send(const struct sim_request *q, const struct sim_reply *r)
-{
-	if (q->effect.action == SIM_DROP || q->effect.action == SIM_DROP_AFTER) {
-		http_hang_up(q->x);
-		return;
-	}
-	for (size_t i = 0; i < r->n_headers; i++)
-		http_reply_header(q->x, r->headers[i].name, r->headers[i].value);
-	http_reply(q->x, r->status, r->type, buf_str(&r->body));
-}
-
-int sim_routes_answer(struct http_exchange *x, struct err *err)
-{
-	struct azure_simulator *s = http_context(x);
-	struct sim_request q;
-	struct sim_reply r = {.body.max = SIZE_MAX / 2};
-	int64_t start_ns = clock_now_ns();
-	(void)err;
-	read_request(s, x, &q);
-	if (str_starts(q.path, STR("/_sim/"))) {
-		q.class = SIM_CONTROL;
-		sim_control_answer(s, &q, &r);
-	} else {
-		pthread_mutex_lock(&s->mu);
-		answer_locked(s, &q, &r);
-		sim_calls_note(&s->calls, &q, sim_timers_wall_s(s), q.effect.action == SIM_DROP || q.effect.action == SIM_DROP_AFTER ? 0 : r.status, (clock_now_ns() - start_ns) / 1000);
-		pthread_mutex_unlock(&s->mu);
-	}
-	send(&q, &r);
-	sim_effect_done(&q.effect);
-	json_decref(q.body);
-	sim_reply_done(&r);
-	return 0;
 }

@@ -11,6 +11,7 @@
 
 enum kind { BOOLEAN, NUMBER, TEXT, OBJECT };
 struct row {
+	enum sim_clouds clouds;
 	const char *name;
 	enum kind kind;
 	size_t offset;
@@ -21,42 +22,42 @@ struct row {
 #define DAY_MS ((int64_t)86400000)
 #define AT(member) offsetof(struct sim_settings, member)
 static const struct row ROWS[] = {
-	{"arc_folder", TEXT, AT(arc_folder), .text = ""},
-	{"auth", BOOLEAN, AT(auth), 1},
-	{"client_certificate", TEXT, AT(client_certificate), .text = ""},
-	{"client_secret", TEXT, AT(client_secret), .text = "simulated-secret"},
-	{"conditions_since", TEXT, AT(conditions_since), .text = ""},
-	{"conflict", TEXT, AT(conflict), .text = "in_progress", .words = "in_progress|another"},
-	{"create_ms", NUMBER, AT(create_ms), 0, 0, DAY_MS},
-	{"delay_ms", NUMBER, AT(delay_ms), 0, 0, 600000},
-	{"delete_ms", NUMBER, AT(delete_ms), 0, 0, DAY_MS},
-	{"delete_preempts", BOOLEAN, AT(delete_preempts), 0},
-	{"device_plugin_ms", NUMBER, AT(device_plugin_ms), 0, 0, DAY_MS},
-	{"error_header", BOOLEAN, AT(error_header), 1},
-	{"error_shape", TEXT, AT(error_shape), .text = "arm", .words = "arm|bare|empty|html"},
-	{"federated_issuer", TEXT, AT(federated_issuer), .text = ""},
-	{"federated_subject", TEXT, AT(federated_subject), .text = ""},
-	{"heartbeat_ms", NUMBER, AT(heartbeat_ms), 0, 0, DAY_MS},
-	{"identity_assigned", BOOLEAN, AT(identity_assigned), 1},
-	{"identity_header", TEXT, AT(identity_header), .text = "simulated-identity-header"},
-	{"join", BOOLEAN, AT(join), 1},
-	{"join_ms", NUMBER, AT(join_ms), 0, -DAY_MS, DAY_MS},
-	{"kubelet_port", NUMBER, AT(kubelet_port), 0, 0, 65535},
-	{"lro", TEXT, AT(lro), .text = "async", .words = "async|operation_location|location|body"},
-	{"max_pools", NUMBER, AT(max_pools), 100, 1, LIMIT_SIMULATOR_POOLS},
-	{"page_size", NUMBER, AT(page_size), 0, 0, LIMIT_SIMULATOR_POOLS},
-	{"provisioning_error", BOOLEAN, AT(provisioning_error), 0},
-	{"quotas", OBJECT, AT(quotas)},
-	{"ready_ms", NUMBER, AT(ready_ms), 0, 0, DAY_MS},
-	{"registered", BOOLEAN, AT(registered), 1},
-	{"retry_after_ms", NUMBER, AT(retry_after_ms), 0, 0, DAY_MS},
-	{"retry_after_style", TEXT, AT(retry_after_style), .text = "seconds", .words = "seconds|ms|x-ms|date"},
-	{"serial", BOOLEAN, AT(serial), 0},
-	{"stop_nodes", TEXT, AT(stop_nodes), .text = "notready", .words = "notready|remove"},
-	{"stopped_status", NUMBER, AT(stopped_status), 409, 400, 409},
-	{"throttle", BOOLEAN, AT(throttle), 0},
-	{"token_lifetime_s", NUMBER, AT(token_lifetime_s), 3600, 1, 86400},
-	{"update_ms", NUMBER, AT(update_ms), 0, 0, DAY_MS},
+	{SIM_ON_AZURE, "arc_folder", TEXT, AT(arc_folder), .text = ""},
+	{SIM_ON_ALL, "auth", BOOLEAN, AT(auth), 1},
+	{SIM_ON_AZURE, "client_certificate", TEXT, AT(client_certificate), .text = ""},
+	{SIM_ON_AZURE, "client_secret", TEXT, AT(client_secret), .text = "simulated-secret"},
+	{SIM_ON_AZURE, "conditions_since", TEXT, AT(conditions_since), .text = ""},
+	{SIM_ON_AZURE, "conflict", TEXT, AT(conflict), .text = "in_progress", .words = "in_progress|another"},
+	{SIM_ON_ALL, "create_ms", NUMBER, AT(create_ms), 0, 0, DAY_MS},
+	{SIM_ON_ALL, "delay_ms", NUMBER, AT(delay_ms), 0, 0, 600000},
+	{SIM_ON_ALL, "delete_ms", NUMBER, AT(delete_ms), 0, 0, DAY_MS},
+	{SIM_ON_AZURE, "delete_preempts", BOOLEAN, AT(delete_preempts), 0},
+	{SIM_ON_ALL, "device_plugin_ms", NUMBER, AT(device_plugin_ms), 0, 0, DAY_MS},
+	{SIM_ON_AZURE, "error_header", BOOLEAN, AT(error_header), 1},
+	{SIM_ON_AZURE, "error_shape", TEXT, AT(error_shape), .text = "arm", .words = "arm|bare|empty|html"},
+	{SIM_ON_AZURE, "federated_issuer", TEXT, AT(federated_issuer), .text = ""},
+	{SIM_ON_AZURE, "federated_subject", TEXT, AT(federated_subject), .text = ""},
+	{SIM_ON_ALL, "heartbeat_ms", NUMBER, AT(heartbeat_ms), 0, 0, DAY_MS},
+	{SIM_ON_ALL, "identity_assigned", BOOLEAN, AT(identity_assigned), 1},
+	{SIM_ON_AZURE, "identity_header", TEXT, AT(identity_header), .text = "simulated-identity-header"},
+	{SIM_ON_ALL, "join", BOOLEAN, AT(join), 1},
+	{SIM_ON_ALL, "join_ms", NUMBER, AT(join_ms), 0, -DAY_MS, DAY_MS},
+	{SIM_ON_ALL, "kubelet_port", NUMBER, AT(kubelet_port), 0, 0, 65535},
+	{SIM_ON_AZURE, "lro", TEXT, AT(lro), .text = "async", .words = "async|operation_location|location|body"},
+	{SIM_ON_AZURE, "max_pools", NUMBER, AT(max_pools), 100, 1, LIMIT_SIMULATOR_POOLS},
+	{SIM_ON_AZURE, "page_size", NUMBER, AT(page_size), 0, 0, LIMIT_SIMULATOR_POOLS},
+	{SIM_ON_AZURE, "provisioning_error", BOOLEAN, AT(provisioning_error), 0},
+	{SIM_ON_ALL, "quotas", OBJECT, AT(quotas)},
+	{SIM_ON_ALL, "ready_ms", NUMBER, AT(ready_ms), 0, 0, DAY_MS},
+	{SIM_ON_AZURE, "registered", BOOLEAN, AT(registered), 1},
+	{SIM_ON_AZURE, "retry_after_ms", NUMBER, AT(retry_after_ms), 0, 0, DAY_MS},
+	{SIM_ON_AZURE, "retry_after_style", TEXT, AT(retry_after_style), .text = "seconds", .words = "seconds|ms|x-ms|date"},
+	{SIM_ON_AZURE, "serial", BOOLEAN, AT(serial), 0},
+	{SIM_ON_AZURE, "stop_nodes", TEXT, AT(stop_nodes), .text = "notready", .words = "notready|remove"},
+	{SIM_ON_AZURE, "stopped_status", NUMBER, AT(stopped_status), 409, 400, 409},
+	{SIM_ON_ALL, "throttle", BOOLEAN, AT(throttle), 0},
+	{SIM_ON_ALL, "token_lifetime_s", NUMBER, AT(token_lifetime_s), 3600, 1, 86400},
+	{SIM_ON_AZURE, "update_ms", NUMBER, AT(update_ms), 0, 0, DAY_MS},
 };
 enum { ROW_COUNT = sizeof ROWS / sizeof ROWS[0] };
 
@@ -73,9 +74,9 @@ static void set_default(struct sim_settings *s, const struct row *r)
 	}
 }
 
-void sim_settings_init(struct sim_settings *s)
+void sim_settings_init(struct sim_settings *s, enum sim_clouds cloud)
 {
-	memset(s, 0, sizeof *s);
+	*s = (struct sim_settings){.cloud = cloud};
 	for (size_t i = 0; i < ROW_COUNT; i++)
 		set_default(s, &ROWS[i]);
 }
@@ -99,38 +100,39 @@ static bool is_choice(const char *words, const char *word)
 	return false;
 }
 
-static const struct row *find(const char *name)
+static const struct row *find(const struct sim_settings *s, const char *name)
 {
 	for (size_t i = 0; i < ROW_COUNT; i++)
-		if (strcmp(ROWS[i].name, name) == 0)
+		if ((ROWS[i].clouds & s->cloud) && strcmp(ROWS[i].name, name) == 0)
 			return &ROWS[i];
 	return NULL;
 }
 
-static int unknown(const char *name, struct err *err)
+static int unknown(const struct sim_settings *s, const char *name, struct err *err)
 {
 	const char *names[ROW_COUNT + 1] = {0};
-	for (size_t i = 0; i < ROW_COUNT; i++)
-		names[i] = ROWS[i].name;
+	for (size_t i = 0, n = 0; i < ROW_COUNT; i++)
+		if (ROWS[i].clouds & s->cloud)
+			names[n++] = ROWS[i].name;
 	const char *near = str_nearest(str_of(name), names);
 	return err_set(err, ERR_INVALID, "there is no setting '%.60s'%s%s%s", name, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
-static int check_quotas(const json_t *v, struct err *err)
+static int check_numbers(const char *name, const json_t *v, struct err *err)
 {
 	const char *key;
 	json_t *limit;
 	json_object_foreach((json_t *)(uintptr_t)v, key, limit)
 		if (!json_is_integer(limit) || json_integer_value(limit) < 0)
-			return err_set(err, ERR_INVALID, "quotas.%.60s must be a number of cores", key);
+			return err_set(err, ERR_INVALID, "%s.%.60s must be a whole number, not below 0", name, key);
 	return 0;
 }
 
-static int check(const char *name, const json_t *v, struct err *err)
+static int check(const struct sim_settings *s, const char *name, const json_t *v, struct err *err)
 {
-	const struct row *r = find(name);
+	const struct row *r = find(s, name);
 	if (!r)
-		return unknown(name, err);
+		return unknown(s, name, err);
 	if (r->kind == BOOLEAN && !json_is_boolean(v))
 		return err_set(err, ERR_INVALID, "setting '%s' must be true or false", name);
 	if (r->kind == NUMBER && (!json_is_integer(v) || json_integer_value(v) < r->min || json_integer_value(v) > r->max))
@@ -138,7 +140,7 @@ static int check(const char *name, const json_t *v, struct err *err)
 	if (r->kind == TEXT && (!json_is_string(v) || (r->words && !is_choice(r->words, json_string_value(v)))))
 		return err_set(err, ERR_INVALID, "setting '%s' must be %s", name, r->words ? r->words : "a string");
 	if (r->kind == OBJECT)
-		return json_is_object(v) ? check_quotas(v, err) : err_set(err, ERR_INVALID, "setting '%s' must be an object", name);
+		return json_is_object(v) ? check_numbers(name, v, err) : err_set(err, ERR_INVALID, "setting '%s' must be an object", name);
 	return 0;
 }
 
@@ -165,10 +167,10 @@ int sim_settings_apply(struct sim_settings *s, const json_t *change, struct err 
 	if (!json_is_object(change))
 		return err_set(err, ERR_INVALID, "settings must be a JSON object");
 	json_object_foreach(object, key, v)
-		if (check(key, v, err) < 0)
+		if (check(s, key, v, err) < 0)
 			return -1;
 	json_object_foreach(object, key, v)
-		set(s, find(key), v);
+		set(s, find(s, key), v);
 	return 0;
 }
 
@@ -187,6 +189,7 @@ json_t *sim_settings_show(const struct sim_settings *s)
 {
 	json_t *out = json_object();
 	for (size_t i = 0; i < ROW_COUNT; i++)
-		json_object_set_new(out, ROWS[i].name, show(s, &ROWS[i]));
+		if (ROWS[i].clouds & s->cloud)
+			json_object_set_new(out, ROWS[i].name, show(s, &ROWS[i]));
 	return out;
 }

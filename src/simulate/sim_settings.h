@@ -5,7 +5,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+enum sim_clouds { SIM_ON_AZURE = 1, SIM_ON_AWS = 2, SIM_ON_ALL = 3 }; /* bits */
+
 struct sim_settings { /* owned strings */
+	enum sim_clouds cloud;          /* whose settings there are; the others keep their defaults */
+	/* --- of all clouds --- */
 	int64_t create_ms, update_ms, delete_ms; /* how long operations take */
 	int64_t join_ms;                /* Nodes join this long before the end of the creation; negative: after it */
 	bool join;                      /* whether they join at all */
@@ -35,7 +39,7 @@ struct sim_settings { /* owned strings */
 	bool registered;                /* Microsoft.ContainerService is registered in the subscription */
 	json_t *quotas;                 /* family or "cores" or "lowPriorityCores" -> cores; owned */
 };
-void sim_settings_init(struct sim_settings *s);
+void sim_settings_init(struct sim_settings *s, enum sim_clouds cloud);
 void sim_settings_done(struct sim_settings *s);
 /* Sets the members of an object; none when one is unknown or wrong (ERR_INVALID names it and, for words, the choices). */
 WARN_UNUSED int sim_settings_apply(struct sim_settings *s, const json_t *change, struct err *err);

@@ -6,8 +6,8 @@
 #include "base/thread.h"
 #include <signal.h>
 
-int64_t sim_timers_now_ms(const struct azure_simulator *s) { return clock_now_ms() + s->clock_ms; }
-int64_t sim_timers_wall_s(const struct azure_simulator *s) { return clock_wall_s() + s->clock_ms / 1000; }
+int64_t sim_timers_now_ms(const struct simulator *s) { return clock_now_ms() + s->clock_ms; }
+int64_t sim_timers_wall_s(const struct simulator *s) { return clock_wall_s() + s->clock_ms / 1000; }
 
 static bool before(const struct sim_event *a, const struct sim_event *b)
 {
@@ -21,7 +21,7 @@ static void swap(struct sim_event *a, struct sim_event *b)
 	*b = t;
 }
 
-static void add(struct azure_simulator *s, struct sim_event e)
+static void add(struct simulator *s, struct sim_event e)
 {
 	struct sim_timers *t = &s->timers;
 	e.order = ++t->order;
@@ -33,12 +33,12 @@ static void add(struct azure_simulator *s, struct sim_event e)
 		pthread_cond_signal(&t->changed);
 }
 
-void sim_timers_finish(struct azure_simulator *s, int64_t due_ms, uint64_t operation)
+void sim_timers_finish(struct simulator *s, int64_t due_ms, uint64_t id)
 {
-	add(s, (struct sim_event){.due_ms = due_ms, .kind = SIM_EVENT_FINISH, .id = operation});
+	add(s, (struct sim_event){.due_ms = due_ms, .kind = SIM_EVENT_FINISH, .id = id});
 }
 
-void sim_timers_node(struct azure_simulator *s, int64_t due_ms, enum sim_event_kind kind, const struct sim_node_job *job)
+void sim_timers_node(struct simulator *s, int64_t due_ms, enum sim_event_kind kind, const struct sim_node_job *job)
 {
 	add(s, (struct sim_event){.due_ms = due_ms, .kind = kind, .job = *job});
 }
@@ -60,16 +60,16 @@ static struct sim_event take_first(struct sim_timers *t)
 	}
 }
 
-static void run(struct azure_simulator *s, const struct sim_event *e)
+static void run(struct simulator *s, const struct sim_event *e)
 {
 	switch (e->kind) {
-	case SIM_EVENT_FINISH: sim_operations_finish(s, e->id, SIM_OPERATION_SUCCEEDED); break;
+	case SIM_EVENT_FINISH: s->cloud->due(s, e->id); break;
 	case SIM_EVENT_JOIN: sim_joiner_pool_due(s, &e->job); break;
 	case SIM_EVENT_NODE: sim_joiner_add(s, &e->job); break;
 	}
 }
 
-void sim_timers_advance(struct azure_simulator *s, int64_t ms)
+void sim_timers_advance(struct simulator *s, int64_t ms)
 {
 	struct sim_timers *t = &s->timers;
 	s->clock_ms += ms;
@@ -82,7 +82,7 @@ void sim_timers_advance(struct azure_simulator *s, int64_t ms)
 
 static void *work(void *arg)
 {
-	struct azure_simulator *s = arg;
+	struct simulator *s = arg;
 	struct sim_timers *t = &s->timers;
 	pthread_mutex_lock(&s->mu);
 	while (!s->stopping) {
@@ -101,7 +101,7 @@ static void *work(void *arg)
 	return NULL;
 }
 
-int sim_timers_start(struct azure_simulator *s, struct err *err)
+int sim_timers_start(struct simulator *s, struct err *err)
 {
 	thread_cond_init(&s->timers.changed);
 	int rc = pthread_create(&s->timers.thread, NULL, work, s);
@@ -110,7 +110,7 @@ int sim_timers_start(struct azure_simulator *s, struct err *err)
 }
 
 /* The simulator is stopping already. */
-void sim_timers_stop(struct azure_simulator *s)
+void sim_timers_stop(struct simulator *s)
 {
 	if (!s->timers.running)
 		return;

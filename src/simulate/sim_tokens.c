@@ -23,7 +23,7 @@ static void forget_oldest(struct map *tokens)
 	}
 }
 
-static void issue(struct azure_simulator *s, const char *claims, char out[2 * SIM_GUID], int64_t *expires_s)
+static void issue(struct simulator *s, const char *claims, char out[2 * SIM_GUID], int64_t *expires_s)
 {
 	struct token *t = mem_alloc(sizeof *t);
 	char a[SIM_GUID], b[SIM_GUID];
@@ -38,7 +38,7 @@ static void issue(struct azure_simulator *s, const char *claims, char out[2 * SI
 	s->tokens.issued++;
 }
 
-void sim_tokens_revoke(struct azure_simulator *s)
+void sim_tokens_revoke(struct simulator *s)
 {
 	map_done(&s->tokens.by_text);
 	s->tokens.by_text = (struct map){.free_value = free};
@@ -46,7 +46,7 @@ void sim_tokens_revoke(struct azure_simulator *s)
 
 /* --- Entra ID ----------------------------------------------------------------------------------------------------------------- */
 
-static void refuse(struct azure_simulator *s, struct sim_reply *r, const struct sim_oauth_error *e)
+static void refuse(struct simulator *s, struct sim_reply *r, const struct sim_oauth_error *e)
 {
 	char now[32], trace[SIM_GUID], correlation[SIM_GUID];
 	clock_rfc3339(sim_timers_wall_s(s), now);
@@ -107,7 +107,7 @@ static bool asks_for_default(str scopes)
 	return false;
 }
 
-static bool fields_ok(struct azure_simulator *s, const struct sim_request *q, struct sim_reply *r)
+static bool fields_ok(struct simulator *s, const struct sim_request *q, struct sim_reply *r)
 {
 	static const char *const NEEDED[] = {"grant_type", "client_id", "scope"};
 	for (size_t i = 0; i < sizeof NEEDED / sizeof NEEDED[0]; i++) {
@@ -130,7 +130,7 @@ static bool fields_ok(struct azure_simulator *s, const struct sim_request *q, st
 	return false;
 }
 
-static bool credential_ok(struct azure_simulator *s, const struct sim_request *q, struct sim_reply *r)
+static bool credential_ok(struct simulator *s, const struct sim_request *q, struct sim_reply *r)
 {
 	const char *secret = field(q, "client_secret"), *assertion = field(q, "client_assertion"), *type = field(q, "client_assertion_type");
 	struct sim_oauth_error e = {0};
@@ -153,7 +153,7 @@ static bool credential_ok(struct azure_simulator *s, const struct sim_request *q
 	return false;
 }
 
-static void answer_token(struct azure_simulator *s, struct sim_request *q, struct sim_reply *r)
+static void answer_token(struct simulator *s, struct sim_request *q, struct sim_reply *r)
 {
 	char text[2 * SIM_GUID];
 	int64_t expires_s;
@@ -171,7 +171,7 @@ static void answer_token(struct azure_simulator *s, struct sim_request *q, struc
 	sim_reply_json(r, 200, json_pack("{s:s, s:i, s:i, s:s}", "token_type", "Bearer", "expires_in", lifetime, "ext_expires_in", lifetime, "access_token", text));
 }
 
-static void answer_configuration(struct azure_simulator *s, struct sim_request *q, struct sim_reply *r)
+static void answer_configuration(struct simulator *s, struct sim_request *q, struct sim_reply *r)
 {
 	str tenant = str_sub(q->path, 1, str_find(q->path, '/', 1));
 	const char *b = q->base;
@@ -185,7 +185,7 @@ static void answer_configuration(struct azure_simulator *s, struct sim_request *
 	sim_reply_json(r, 200, out);
 }
 
-static void answer_discovery(struct azure_simulator *s, struct sim_request *q, struct sim_reply *r)
+static void answer_discovery(struct simulator *s, struct sim_request *q, struct sim_reply *r)
 {
 	const char *host = strstr(q->base, "://") + 3;
 	json_t *out = json_pack("{s:s, s:[{s:s, s:s, s:[s]}]}", "api-version", "1.1", "metadata", "preferred_network", host, "preferred_cache", host, "aliases", host);
@@ -195,14 +195,14 @@ static void answer_discovery(struct azure_simulator *s, struct sim_request *q, s
 
 /* --- managed identities --------------------------------------------------------------------------------------------------------- */
 
-static void refuse_identity(struct azure_simulator *s, struct sim_reply *r, int status, const char *text)
+static void refuse_identity(struct simulator *s, struct sim_reply *r, int status, const char *text)
 {
 	s->tokens.refused++;
 	sim_reply_json(r, status, json_pack("{s:s, s:s}", "error", "invalid_request", "error_description", text));
 }
 
 /* As the endpoints answer: every value a string. */
-static void answer_identity(struct azure_simulator *s, struct sim_request *q, struct sim_reply *r)
+static void answer_identity(struct simulator *s, struct sim_request *q, struct sim_reply *r)
 {
 	const char *resource = http_query(q->x, "resource"), *id = http_query(q->x, "client_id");
 	char text[2 * SIM_GUID];
@@ -221,7 +221,7 @@ static void answer_identity(struct azure_simulator *s, struct sim_request *q, st
 		"not_before", json_sprintf("%lld", (long long)sim_timers_wall_s(s)), "refresh_token", ""));
 }
 
-static bool metadata_ok(struct azure_simulator *s, struct sim_request *q, struct sim_reply *r)
+static bool metadata_ok(struct simulator *s, struct sim_request *q, struct sim_reply *r)
 {
 	const char *header = http_header(q->x, "Metadata");
 	if (header && strcasecmp(header, "true") == 0 && !http_header(q->x, "X-Forwarded-For"))
@@ -230,13 +230,13 @@ static bool metadata_ok(struct azure_simulator *s, struct sim_request *q, struct
 	return false;
 }
 
-static void answer_imds(struct azure_simulator *s, struct sim_request *q, struct sim_reply *r)
+static void answer_imds(struct simulator *s, struct sim_request *q, struct sim_reply *r)
 {
 	if (metadata_ok(s, q, r))
 		answer_identity(s, q, r);
 }
 
-static void answer_app_service(struct azure_simulator *s, struct sim_request *q, struct sim_reply *r)
+static void answer_app_service(struct simulator *s, struct sim_request *q, struct sim_reply *r)
 {
 	const char *header = http_header(q->x, "X-IDENTITY-HEADER");
 	if (header && strcmp(header, s->settings.identity_header) == 0)
@@ -246,7 +246,7 @@ static void answer_app_service(struct azure_simulator *s, struct sim_request *q,
 }
 
 /* The first question is answered by the name of a file that only a member of the machine's group can read; its content lets the second in. */
-static void answer_arc(struct azure_simulator *s, struct sim_request *q, struct sim_reply *r)
+static void answer_arc(struct simulator *s, struct sim_request *q, struct sim_reply *r)
 {
 	const char *given = http_header(q->x, "Authorization");
 	struct err ignored = ERR_INIT;
@@ -294,16 +294,16 @@ static sim_handler *endpoint_of(const struct sim_request *q)
 }
 
 bool sim_tokens_is_path(const struct sim_request *q) { return endpoint_of(q) != NULL; }
-void sim_tokens_answer(struct azure_simulator *s, struct sim_request *q, struct sim_reply *r) { endpoint_of(q)(s, q, r); }
+void sim_tokens_answer(struct simulator *s, struct sim_request *q, struct sim_reply *r) { endpoint_of(q)(s, q, r); }
 
 /* --- checking ------------------------------------------------------------------------------------------------------------------- */
 
-static void challenge(struct azure_simulator *s, const struct sim_request *q, const char *more, struct sim_reply *r)
+static void challenge(struct simulator *s, const struct sim_request *q, const char *more, struct sim_reply *r)
 {
 	sim_reply_header(r, "WWW-Authenticate", "Bearer realm=\"\", authorization_uri=\"%s/%s\", error=\"%s", q->base, s->tenant, more);
 }
 
-static void challenge_claims(struct azure_simulator *s, const struct sim_request *q, struct sim_reply *r)
+static void challenge_claims(struct simulator *s, const struct sim_request *q, struct sim_reply *r)
 {
 	char claims[200], encoded[300], more[400];
 	int n = snprintf(claims, sizeof claims, "{\"access_token\":{\"nbf\":{\"essential\":true,\"value\":\"%s\"}}}", s->tokens.challenge);
@@ -312,7 +312,7 @@ static void challenge_claims(struct azure_simulator *s, const struct sim_request
 	challenge(s, q, more, r);
 }
 
-bool sim_tokens_check(struct azure_simulator *s, const struct sim_request *q, struct sim_reply *r)
+bool sim_tokens_check(struct simulator *s, const struct sim_request *q, struct sim_reply *r)
 {
 	const char *header = http_header(q->x, "Authorization");
 	char now[32], then[32];

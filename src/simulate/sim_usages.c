@@ -62,7 +62,7 @@ static int64_t cores_of(const json_t *body, int *family, bool *spot)
 	return sku ? sku->cpus * json_int_at(body, 1, "properties", "count", NULL) : 0;
 }
 
-static void count(const struct azure_simulator *s, struct used *u)
+static void count(const struct simulator *s, struct used *u)
 {
 	struct map_entry e;
 	for (size_t i = 0; map_next(&s->pools, &i, &e);) {
@@ -82,19 +82,19 @@ static void count(const struct azure_simulator *s, struct used *u)
 	}
 }
 
-static int64_t limit_of(const struct azure_simulator *s, const char *name)
+static int64_t limit_of(const struct simulator *s, const char *name)
 {
 	const json_t *v = json_object_get(s->settings.quotas, name);
 	return v ? json_integer_value(v) : AMPLE;
 }
 
-static void put_row(const struct azure_simulator *s, json_t *rows, const char *name, const char *shown, int64_t used)
+static void put_row(const struct simulator *s, json_t *rows, const char *name, const char *shown, int64_t used)
 {
 	json_array_append_new(rows, json_pack("{s:s, s:I, s:I, s:{s:s, s:s}}", "unit", "Count", "currentValue", (json_int_t)used, "limit", (json_int_t)limit_of(s, name),
 		"name", "value", name, "localizedValue", shown));
 }
 
-void sim_usages_get(struct azure_simulator *s, struct sim_request *q, struct sim_reply *r)
+void sim_usages_get(struct simulator *s, struct sim_request *q, struct sim_reply *r)
 {
 	struct used u = {0};
 	json_t *rows = json_array();
@@ -111,14 +111,14 @@ void sim_usages_get(struct azure_simulator *s, struct sim_request *q, struct sim
 	sim_reply_json(r, 200, json_pack("{s:o}", "value", rows));
 }
 
-static bool refuse(const struct azure_simulator *s, struct sim_failure *f, const char *name, int64_t wanted, int64_t left)
+static bool refuse(const struct simulator *s, struct sim_failure *f, const char *name, int64_t wanted, int64_t left)
 {
 	sim_errors_set(f, 400, "ErrCode_InsufficientVCPUQuota", "Insufficient vcpu quota requested %lld, remaining %lld for family %s for region %s.", (long long)wanted,
 		       (long long)(left > 0 ? left : 0), name, s->location);
 	return false;
 }
 
-bool sim_usages_allow(struct azure_simulator *s, const json_t *body, struct sim_failure *f)
+bool sim_usages_allow(struct simulator *s, const json_t *body, struct sim_failure *f)
 {
 	struct used u = {0};
 	int family;

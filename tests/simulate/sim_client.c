@@ -7,25 +7,25 @@
 #include "kube/meta.h"
 #include <string.h>
 
-struct azure_simulator *sim;
+struct simulator *sim;
 
 void sim_begin(const struct simulator_options *o)
 {
 	struct err err = ERR_INIT;
 	struct simulator_options defaults = {0};
-	ck_assert_msg(azure_simulator_start(&sim, o ? o : &defaults, &err) == 0, "%s", err.message);
+	ck_assert_msg(simulator_start(&sim, o ? o : &defaults, &err) == 0, "%s", err.message);
 	sim_settings("{\"auth\":false}");
 }
 
 void sim_end(void)
 {
-	azure_simulator_stop(sim);
+	simulator_stop(sim);
 	sim = NULL;
 }
 
 struct sim_answer sim_ask_with(const char *method, const char *path, const char *headers, const char *body)
 {
-	struct raw_reply r = raw_request(azure_simulator_port(sim), method, path, headers, body);
+	struct raw_reply r = raw_request(simulator_port(sim), method, path, headers, body);
 	struct err err = ERR_INIT;
 	struct sim_answer a = {.status = r.status, .head = r.head, .text = mem_strndup(r.body.data, r.body.len)};
 	r.head = NULL;

@@ -1,7 +1,7 @@
 /* sim_client.h: a client of the simulator for its tests: one request and its answer, a token, and waiting for a state. */
 #pragma once
 #include "http/raw_client.h"
-#include "simulate/azure_simulator.h"
+#include "simulate/simulator.h"
 #include <jansson.h>
 
 #define SIM_CLUSTER "/subscriptions/00000000-0000-4000-8000-000000000001/resourceGroups/kaito-rg/providers/Microsoft.ContainerService/managedClusters/kaito"
@@ -12,7 +12,7 @@
 #define SIM_CLIENT "00000000-0000-4000-8000-000000000003"
 #define SIM_GPU_POOL "{\"properties\":{\"vmSize\":\"Standard_NC24ads_A100_v4\",\"count\":1,\"osDiskSizeGB\":128}}"
 
-extern struct azure_simulator *sim; /* of the running test */
+extern struct simulator *sim; /* of the running test */
 void sim_begin(const struct simulator_options *o); /* NULL: defaults; tokens are not checked */
 void sim_end(void);
 

@@ -213,7 +213,7 @@ START_TEST(a_node_can_be_made_silent_and_can_vanish)
 	ck_assert(has_readiness(&(struct readiness){name, "True"}));
 	sim_do(400, "POST", at, "{\"ready\":\"Maybe\"}");
 	sim_do(400, "POST", at, "{}");
-	sim_do(400, "POST", "/_sim/nodes/other", "{\"vanish\":true}");
+	sim_do(404, "POST", "/_sim/nodes/other", "{\"vanish\":true}");
 	sim_do(404, "POST", "/_sim/nodes/aks-none-12345678-vmss000000", "{\"vanish\":true}");
 	sim_do(200, "POST", at, "{\"vanish\":true}");
 	sim_wait(is_gone, name);

@@ -130,7 +130,7 @@ START_TEST(settings_are_taken_whole_or_not_at_all)
 	};
 	struct sim_settings s;
 	struct err err = ERR_INIT;
-	sim_settings_init(&s);
+	sim_settings_init(&s, SIM_ON_AZURE);
 	for (size_t i = 0; i < sizeof ROWS / sizeof ROWS[0]; i++) {
 		json_t *change = parse(ROWS[i]);
 		ck_assert_msg(sim_settings_apply(&s, change, &err) < 0, "%s", ROWS[i]);
@@ -152,7 +152,7 @@ END_TEST
 
 START_TEST(node_names_are_read_back)
 {
-	struct azure_simulator s = {.digits = "12345678"};
+	struct simulator s = {.digits = "12345678"};
 	char name[SIM_NODE_NAME], pool[SIM_POOL_NAME_MAX + 1];
 	int index = -1;
 	sim_node_name(&s, "abcdefghijkl", 999, name);
@@ -194,11 +194,11 @@ END_TEST
 START_TEST(operations_that_ended_are_forgotten_first)
 {
 	char id[] = "s", group[] = "g", cluster[] = "c";
-	struct azure_simulator s = {.subscription = id, .resource_group = group, .cluster = cluster};
+	struct simulator s = {.subscription = id, .resource_group = group, .cluster = cluster};
 	struct sim_effect none = {0};
 	s.pools.free_value = sim_pools_free;
 	s.operations.free_value = sim_operations_free;
-	sim_settings_init(&s.settings);
+	sim_settings_init(&s.settings, SIM_ON_AZURE);
 	json_t *body = parse("{\"properties\":{\"vmSize\":\"Standard_D2s_v3\"}}");
 	struct sim_pool *p = sim_pools_put(&s, "a", body, false), *busy = sim_pools_put(&s, "b", body, false);
 	uint64_t running = sim_operations_begin(&s, busy, SIM_UPDATE, &none)->id;

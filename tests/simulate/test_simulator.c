@@ -241,7 +241,7 @@ START_TEST(a_delayed_answer_does_not_hold_up_others_nor_the_end)
 {
 	sim_begin(NULL);
 	sim_do(200, "POST", "/_sim/script", "{\"match\":{\"path\":\"agentPools/slow\"},\"delay_ms\":600000}");
-	int fd = raw_connect(azure_simulator_port(sim));
+	int fd = raw_connect(simulator_port(sim));
 	raw_send(fd, "GET " SIM_POOLS "/slow?" SIM_VERSION " HTTP/1.1\r\nHost: x\r\n\r\n");
 	sim_do(200, "GET", SIM_POOLS "?" SIM_VERSION, NULL);
 	sim_end(); /* joins the thread that waits */
@@ -295,12 +295,12 @@ START_TEST(with_tls_the_certificate_is_for_the_names_of_azure)
 	struct err err = ERR_INIT;
 	ck_assert_ptr_nonnull(mkdtemp(folder));
 	snprintf(ca, sizeof ca, "%s/ca.pem", folder);
-	ck_assert_int_eq(azure_simulator_start(&sim, &(struct simulator_options){.tls = true, .ca_file = ca}, &err), 0);
+	ck_assert_int_eq(simulator_start(&sim, &(struct simulator_options){.tls = true, .ca_file = ca}, &err), 0);
 	struct http_client *c = http_client_new(&(struct http_options){.reach = ADDRESS_REACH_PRIVATE, .ca_file = ca, .proxy = ""});
 	static const char *const NAMES[] = {"127.0.0.1", "localhost", "management.azure.com", "login.microsoftonline.com", "example.com"};
 	for (size_t i = 0; i < 5; i++) {
 		struct http_response r = {0};
-		snprintf(url, sizeof url, "https://127.0.0.1:%d/_sim/environment", azure_simulator_port(sim));
+		snprintf(url, sizeof url, "https://127.0.0.1:%d/_sim/environment", simulator_port(sim));
 		struct http_tls tls = {.server_name = i ? NAMES[i] : NULL};
 		int rc = http_client_send(c, &(struct http_request){.method = "GET", .url = url, .once = true, .tls = &tls}, &r, &err);
 		ck_assert_msg((rc == 0) == (i < 4), "%s: %s", NAMES[i], err.message);
@@ -317,10 +317,10 @@ END_TEST
 START_TEST(it_describes_itself_in_one_line)
 {
 	sim_begin(NULL);
-	char *line = azure_simulator_describe(sim), *end = strchr(line, '\n');
+	char *line = simulator_describe(sim), *end = strchr(line, '\n');
 	ck_assert_ptr_null(end);
 	json_t *o = json_loads(line, 0, NULL);
-	ck_assert_int_eq(json_int_at(o, 0, "port", NULL), azure_simulator_port(sim));
+	ck_assert_int_eq(json_int_at(o, 0, "port", NULL), simulator_port(sim));
 	ck_assert_str_eq(json_text_at(o, "", "env", "AZURE_CLIENT_ID", NULL), SIM_CLIENT);
 	ck_assert_str_eq(json_text_at(o, "", "env", "AZURE_RESOURCE_MANAGER_ENDPOINT", NULL), json_text_at(o, "-", "endpoint", NULL));
 	json_decref(o);

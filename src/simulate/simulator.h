@@ -1,4 +1,4 @@
-/* azure_simulator.h: ARM, token endpoint and IMDS over HTTP, with agent pools in memory and, when a cluster is given, Nodes that join and
+/* simulator.h: ARM, token endpoint and IMDS over HTTP, with agent pools in memory and, when a cluster is given, Nodes that join and
  * leave it. For tests, and for trying the system without a cloud: `kaito simulate azure`. docs/simulator.md describes its control
  * interface under /_sim/. */
 #pragma once
@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 struct simulator_options {
+	const char *cloud;             /* "azure" (also NULL), "aws" */
 	const char *host;              /* "127.0.0.1" */
 	int port;                      /* 0: any */
 	const char *kubeconfig;        /* where Nodes join; NULL: nowhere */
@@ -20,9 +21,9 @@ struct simulator_options {
 	const char *ca_file;
 	const char *subscription, *resource_group, *cluster, *location; /* defaults: those of a made-up cluster */
 };
-struct azure_simulator;
-WARN_UNUSED int azure_simulator_start(struct azure_simulator **out, const struct simulator_options *o, struct err *err);
-int azure_simulator_port(const struct azure_simulator *s);
+struct simulator;
+WARN_UNUSED int simulator_start(struct simulator **out, const struct simulator_options *o, struct err *err);
+int simulator_port(const struct simulator *s);
 /* One line of JSON: {"port", "endpoint", "env": {the environment variables that a provisioner needs}}. Caller frees. */
-char *azure_simulator_describe(struct azure_simulator *s);
-void azure_simulator_stop(struct azure_simulator *s);
+char *simulator_describe(struct simulator *s);
+void simulator_stop(struct simulator *s);
