@@ -87,11 +87,11 @@ class Api:
                 answer = connection.getresponse()
                 raw = answer.read()
                 break
-            except (http.client.HTTPException, OSError):
+            except (http.client.HTTPException, OSError) as error:
                 connection.close()
                 self.local.connection = None
                 if attempt:
-                    raise
+                    raise ConnectionError(f"{method} {where}: {error!r}") from error
         try:
             return answer.status, json.loads(raw)
         except ValueError:
@@ -119,7 +119,13 @@ class Api:
         return self.must("POST", path(kind, namespace), body, also=also)
 
     def merge(self, kind, namespace, name, body, sub=None, also=(404, 409)):
-        return self.must("PATCH", path(kind, namespace, name, sub), body, MERGE, also=also)
+        for _ in range(10):  # the API server gives up on a patch when others write the object all the while
+            status, answer = self.call("PATCH", path(kind, namespace, name, sub), body, MERGE)
+            if status != 409:
+                break
+        if status >= 300 and status not in also:
+            raise Refused(f"PATCH {kind} {name}: {status} {answer.get('message', answer)}")
+        return answer
 
     def delete(self, kind, namespace, name, now=False):
         body = {"kind": "DeleteOptions", "apiVersion": "v1"}

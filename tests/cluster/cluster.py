@@ -1,6 +1,6 @@
 """A real control plane on loopback: etcd, kube-apiserver and, when asked, kube-controller-manager and kube-scheduler.
 
-Everything lives in one temporary folder and on ports that the kernel picked; every process is stopped by its pid, also
+Everything lives in one temporary folder and on ports that were free; every process is stopped by its pid, also
 after a failure or Ctrl-C (`with Cluster() as cluster`). Nothing of a cluster is behind it: play.py is the cloud and the kubelets.
 
 Users, each with a token of its own, so that the audit log tells them apart: `admin` (the test), `system` (controller-manager,
@@ -11,6 +11,7 @@ import atexit
 import json
 import os
 import pathlib
+import random
 import secrets
 import shutil
 import signal
@@ -26,7 +27,7 @@ import stub_crds
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 USERS = ("admin", "system", "kaito", "provisioner")
-WANTED = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl")
+START_S = 240  # a program of the control plane that is not up by then will not come up
 # Off: what needs kubelets or a cloud. The node lifecycle would mark our silent Nodes unreachable.
 KCM_OFF = ("node-lifecycle-controller", "node-ipam-controller", "node-route-controller", "service-lb-controller",
            "cloud-node-lifecycle-controller", "horizontal-pod-autoscaler-controller", "pod-garbage-collector-controller")
@@ -57,13 +58,32 @@ def program(name):
     return where
 
 
+def ephemeral_begin():
+    """The first port that the kernel gives to outgoing connections."""
+    try:
+        return int(pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text(encoding="ascii").split()[0])
+    except (OSError, ValueError, IndexError):
+        return 32768
+
+
+GIVEN = set()  # ports that this process has handed out
+
+
 def free_ports(count):
-    sockets = [socket.socket() for _ in range(count)]
-    for s in sockets:
-        s.bind(("127.0.0.1", 0))
-    ports = [s.getsockname()[1] for s in sockets]
-    for s in sockets:
-        s.close()
+    """Ports that nobody listens on, below those of outgoing connections: anybody's connection could take one of the latter before its server
+    is up, or while it restarts."""
+    ports, dice = [], random.SystemRandom()
+    low, high = (15000, ephemeral_begin()) if ephemeral_begin() > 20000 else (49152, 65000)
+    while len(ports) < count:
+        port = dice.randrange(low, high)
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        if port not in GIVEN:
+            GIVEN.add(port)
+            ports.append(port)
     return ports
 
 
@@ -188,7 +208,7 @@ class Cluster:
         if self.audit:
             flags += [f"--audit-policy-file={d}/audit.json", f"--audit-log-path={d}/audit.log", "--audit-log-maxsize=1000"]
         self.spawn("kube-apiserver", f"{self.bin}/kube-apiserver", *flags)
-        self.wait("the API server", self.ready, 90)
+        self.wait("the API server", self.ready, START_S)
 
     def ready(self):
         process = self.processes["kube-apiserver"]
@@ -208,7 +228,7 @@ class Cluster:
                    "--controllers=*," + ",".join("-" + name for name in KCM_OFF), "--concurrent-gc-syncs=5",
                    "--kube-api-qps=400", "--kube-api-burst=800")
         self.spawn("kube-scheduler", program("kube-scheduler"), *common, "--kube-api-qps=400", "--kube-api-burst=800")
-        self.wait("the garbage collector", lambda: "Proceeding to collect garbage" in self.tail("kube-controller-manager", 400), 60)
+        self.wait("the garbage collector", lambda: "Proceeding to collect garbage" in self.tail("kube-controller-manager", 400), START_S)
 
     # --- contents ---
     def install_crds(self):
@@ -223,7 +243,7 @@ class Cluster:
         if real:
             self.kubectl("apply", "--server-side", "-f", str(real))
         self.kubectl("apply", "--server-side", "-f", str(kaito_crds()))
-        self.wait("the CRDs", lambda: self.established(names + ["workspaces.kaito.sh", "inferencesets.kaito.sh"]), 60)
+        self.wait("the CRDs", lambda: self.established(names + ["workspaces.kaito.sh", "inferencesets.kaito.sh"]), START_S)
 
     def established(self, names):
         have = {}

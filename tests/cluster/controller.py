@@ -48,7 +48,7 @@ class Controller:
             self.wait_ready()
         return self
 
-    def wait_ready(self, seconds=60):
+    def wait_ready(self, seconds=120):
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             if self.process.poll() is not None:
@@ -60,8 +60,8 @@ class Controller:
                 time.sleep(0.02)
         raise RuntimeError("the controller is not ready: " + self.tail())
 
-    def stop(self, number=signal.SIGTERM, seconds=20):
-        """Returns the exit status (negative: the signal that ended it)."""
+    def stop(self, number=signal.SIGTERM, seconds=30):
+        """Returns the exit status (negative: the signal that ended it, after Kubernetes' grace period SIGKILL)."""
         self.cluster.processes.pop(self.name, None)
         if self.process is None:
             return None

@@ -17,7 +17,7 @@ from controller import Controller
 from mirror import Mirror
 from play import Kubelet
 
-REACH_S, GONE_S = 60, 40
+REACH_S, GONE_S = 180, 120
 LIVES = {"inference": ({"ws": "inference"}, {}), "tuning": ({"ws": "tuning"}, {}), "set": ({}, {"set": 2})}
 
 
@@ -71,11 +71,11 @@ def live(cluster, mirror, loop, kind, namespace, policy, expected=None):
             helper.start()
             life.create()
             life.wait_reached(REACH_S)
-            at_goal = life.settle(expected and expected[0], 15, quiet=0.5)
+            at_goal = life.settle(expected and expected[0])
             claims = life.claims()
             life.delete()
             life.wait_gone(GONE_S)
-            after = life.settle(expected and expected[1], 10, quiet=0.3)
+            after = life.settle(expected and expected[1])
         except RuntimeError as error:
             raise RuntimeError(f"{error}\n{controller.tail(5)}") from None
         finally:

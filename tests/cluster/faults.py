@@ -14,7 +14,7 @@ from controller import Controller
 from mirror import Mirror
 from play import Kubelet
 
-REACH_S, GONE_S = 150, 90
+REACH_S, GONE_S = 400, 240
 
 
 def names(count):
@@ -32,12 +32,12 @@ def once(cluster, mirror, loop, count, namespace, policy, expected=None):
                 life.create()
                 life.wait_reached(REACH_S)
                 policy.calm = True
-                at_goal = life.settle(expected and expected[0], 30)
+                at_goal = life.settle(expected and expected[0])
                 policy.calm = False
                 life.delete()
                 life.wait_gone(GONE_S)
                 policy.calm = True
-                after = life.settle(expected and expected[1], 15)
+                after = life.settle(expected and expected[1])
             except RuntimeError as error:
                 return None, None, [str(error), controller.tail(6)]
             finally:

@@ -335,7 +335,7 @@ class Loop:
             try:
                 handler(item)
                 return
-            except (OSError, kube.Refused) as error:
+            except (OSError, kube.Refused) as error:  # a list after the API server's return brings what is given up here
                 self.errors.append(str(error))
                 time.sleep(0.2)
 

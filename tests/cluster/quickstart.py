@@ -17,6 +17,7 @@ NAME, NAMESPACE = "workspace-tuning-phi-3", "default"
 MANIFEST = ROOT / "examples/fine-tuning/kaito_workspace_tuning_phi_3.yaml"
 COLUMNS = ["NAME", "INSTANCE", "RESOURCEREADY", "INFERENCEREADY", "WORKSPACEREADY", "AGE"]
 # The placeholders that the user replaces.
+WAIT_S = 120  # for one step, of which the slowest takes some seconds
 REPLACED = {"ACR_REPO_HERE": "myregistry", "IMAGE_NAME_HERE": "phi-3-adapter", "ACR_REGISTRY_SECRET_HERE": "regcred"}
 
 
@@ -41,7 +42,7 @@ class Story:
         starts = [head.index(column) for column in COLUMNS] + [None]
         return [line[a:b].strip() for a, b in zip(starts, starts[1:])]
 
-    def stage(self, what, expected, seconds=20):
+    def stage(self, what, expected, seconds=WAIT_S):
         """Waits for the table's three columns to read as they should."""
         end = time.monotonic() + seconds
         while True:
@@ -57,13 +58,16 @@ class Story:
                 print(f"    {c['type']:20} {c['status']:6} {c['reason']:35} {c['message']}")
             print(flush=True)
 
-    def until(self, what, condition, seconds=20):
+    def until(self, what, condition, seconds=WAIT_S):
         self.check(self.mirror.until(condition, seconds), what)
 
-    def pods(self):
-        for _ in range(40):
+    def pods(self, what, kind):
+        """The kubelets start what is scheduled, until every workload of this kind has a Pod that runs."""
+        def running():
             self.cloud.pods(NAMESPACE)
-            time.sleep(0.1)
+            return all(any(p.get("status", {}).get("phase") == "Running" and any(o["uid"] == w["metadata"]["uid"] for o in p["metadata"]["ownerReferences"])
+                           for p in self.mirror.all("Pod")) for w in self.mirror.all(kind))
+        self.until(what, running)
 
     def run(self):
         text = MANIFEST.read_text(encoding="utf-8")
@@ -78,12 +82,12 @@ class Story:
         self.cloud.nodes(NAMESPACE)
         self.until("the tuning Job", lambda: self.mirror.count("Job") == 1)
         self.stage("with its node", ["True", "False", "False"])
-        self.pods()
+        self.pods("the Job's Pod runs", "Job")
         self.stage("while tuning", ["True", "False", "False"])
         self.cloud.finish(NAMESPACE)
-        self.until("a StatefulSet that serves the tuned model", lambda: self.mirror.count("StatefulSet") == 1, 30)
-        self.pods()
-        self.stage("serving", ["True", "True", "True"], 30)
+        self.until("a StatefulSet that serves the tuned model", lambda: self.mirror.count("StatefulSet") == 1)
+        self.pods("the endpoint's Pod runs", "StatefulSet")
+        self.stage("serving", ["True", "True", "True"])
         self.endpoint()
         self.describe()
         self.delete()
@@ -103,13 +107,14 @@ class Story:
         self.check("Events:" in text and "NodeClaimCreated" in text, "describe shows no events")
 
     def delete(self):
-        self.kubectl("delete", "workspace", NAME, "--timeout=30s")
-        for _ in range(30):
+        self.kubectl("delete", "workspace", NAME, "--timeout=90s")
+        end = time.monotonic() + WAIT_S
+        while True:
             self.cloud.reap(NAMESPACE)
             self.cloud.pods(NAMESPACE)
             left = [f"{o['kind']}/{o['metadata']['name']}" for o in self.mirror.of(NAMESPACE) if o["kind"] not in ("Event",) and
                     o["metadata"]["name"] not in ("regcred", "kube-root-ca.crt", "kubernetes", "qlora-params-template")]
-            if not left:
+            if not left or time.monotonic() > end:
                 break
             time.sleep(0.3)
         self.check(not left, f"left after deletion: {left}")

@@ -84,9 +84,10 @@ class Life:
         """Everything but Events, whose number depends on chance."""
         return normalise.stage([o for o in self.mirror.of(self.namespace) if o["kind"] != "Event"], self.record)
 
-    def settle(self, expected=None, seconds=15, quiet=0.7):
-        """The snapshot once it equals `expected`, or the last one when it does not come to that; without expected: once still."""
-        end = time.monotonic() + seconds
+    def settle(self, expected=None, seconds=90):
+        """The snapshot once it equals `expected`, or the last one when it does not come to that; without expected: once it is still for
+        so long that nothing can be on its way any more."""
+        end, quiet = time.monotonic() + seconds, 0.3 if expected is not None else 4
         while True:
             now = self.snapshot()
             if time.monotonic() > end or (self.mirror.quiet_for(self.namespace) > quiet and (expected is None or now == expected)):
