@@ -19,7 +19,7 @@ trap stop EXIT
 say() { printf '\n--- %s\n' "$*"; }
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 wait_for() { # URL
-	for _ in $(seq 300); do
+	for _ in $(seq 1500); do
 		curl -fsS -o /dev/null --max-time 2 "$1" 2>/dev/null && return 0
 		sleep 0.1
 	done

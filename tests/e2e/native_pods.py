@@ -16,6 +16,8 @@ import time
 import urllib.error
 import urllib.request
 
+from ports import free_port
+
 KAITO, OBJECTS, MODEL = (os.path.abspath(p) for p in sys.argv[1:4])
 USER, WORD, HASH = 'kaito', 's3cret', '$2y$05$72Y3l/AHD5MVWQHOEHoEeel1.xcBbxO01TftTyoch8iPCaJnSAsFK'
 ROOT = tempfile.mkdtemp(prefix='kaito-native-')
@@ -23,7 +25,7 @@ CONFIG = """training_config:
   ModelConfig: {torch_dtype: bfloat16}
   QuantizationConfig: {load_in_4bit: true, bnb_4bit_quant_type: nf4}
   LoraConfig: {r: 4, lora_alpha: 8, target_modules: [q_proj, v_proj]}
-  TrainingArguments: {output_dir: /mnt/out, max_steps: 6, per_device_train_batch_size: 1, max_length: 64, logging_steps: 1, learning_rate: 0.01, seed: 1}
+  TrainingArguments: {output_dir: /mnt/out, max_steps: 16, per_device_train_batch_size: 1, max_length: 64, logging_steps: 1, learning_rate: 0.01, seed: 1}
   DatasetConfig: {train_test_split: 1}
 """
 processes = []
@@ -33,15 +35,9 @@ def say(text):
     print(f'--- {text}', flush=True)
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(('127.0.0.1', 0))
-        return s.getsockname()[1]
-
-
-def wait_for(url, process, seconds=60):
-    until = time.time() + seconds
-    while time.time() < until:
+def wait_for(url, process, seconds=180):
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
         assert process.poll() is None, f'ended with {process.returncode} before {url} answered'
         try:
             return urllib.request.urlopen(url, timeout=5).read()
@@ -119,9 +115,9 @@ class Pod:
         with open(env['KAITO_TERMINATION_LOG']) as f:
             return code, json.load(f)
 
-    def start_main(self, port=None):
+    def start_main(self, port=None, output=subprocess.PIPE):
         command, env = self.words(self.spec['containers'][0], port)
-        return start(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        return start(command, env=env, stdout=output, stderr=subprocess.STDOUT, text=True)
 
     def termination(self):
         with open(os.path.join(self.folder, self.spec['containers'][0]['name'] + '.termination')) as f:
@@ -139,8 +135,8 @@ auth: {{htpasswd: {{realm: test, path: {ROOT}/htpasswd}}}}
         with open(os.path.join(ROOT, name), 'w') as f:
             f.write(text)
     process = start(['docker-registry', 'serve', f'{ROOT}/registry.yml'], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    until = time.time() + 20
-    while time.time() < until and socket.socket().connect_ex(('127.0.0.1', port)) != 0:
+    until = time.monotonic() + 120
+    while time.monotonic() < until and socket.socket().connect_ex(('127.0.0.1', port)) != 0:
         assert process.poll() is None, 'docker-registry ended'
         time.sleep(0.05)
     return f'127.0.0.1:{port}'
@@ -170,12 +166,17 @@ def workspace(registry, output):
 def tune(made, secrets, kept, interrupt):
     pod = Pod(made['job']['spec']['template'], secrets, {'training_config.yaml': CONFIG}, kept)
     pod.run_inits()
-    main = pod.start_main()
+    # A socket with the least of room: the process waits after some five lines that nobody has read, and cannot run ahead of its interruption.
+    ours, its = socket.socketpair()
+    its.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
+    with its:
+        main = pod.start_main(output=its)
     lines = []
-    for line in main.stdout:
+    for line in ours.makefile():
         lines.append(line)
         if interrupt and line.startswith('step 2/'):
             main.send_signal(signal.SIGTERM)
+    ours.close()
     code = main.wait()
     message = pod.termination()
     assert message['exitCode'] == code, (message, lines)
@@ -184,7 +185,7 @@ def tune(made, secrets, kept, interrupt):
 
 def ask(port, body):
     request = urllib.request.Request(f'http://127.0.0.1:{port}/chat', json.dumps(body).encode(), {'Content-Type': 'application/json'})
-    return json.load(urllib.request.urlopen(request, timeout=60))['Result']
+    return json.load(urllib.request.urlopen(request, timeout=300))['Result']
 
 
 def serve(made, secrets, kept):
@@ -218,7 +219,7 @@ def main():
     code, message, log = tune(made, secrets, kept, interrupt=True)
     assert code == 21 and message['kind'] == 'saved', (code, message, log)
     code, message, log = tune(made, secrets, kept, interrupt=False)
-    assert code == 0 and 'step 1/' not in log and 'step 6/6' in log, log
+    assert code == 0 and 'step 1/' not in log and 'step 16/16' in log, log
     say('the endpoint that mounts the volume')
     port, process = serve(made, secrets, kept)
     answer = ask(port, {'prompt': 'question 3', 'apply_chat_template': True, 'return_full_text': False, 'generate_kwargs': {'max_new_tokens': 8, 'do_sample': False}})
@@ -226,7 +227,7 @@ def main():
     assert models == ['smollm2-135m-instruct', 'tuned'], models
     print(f'question 3 -> {answer!r}')
     process.terminate()
-    assert process.wait(30) == 0
+    assert process.wait(120) == 0
 
     say('weights that the pull secret does not open')
     wrong = {name: {'.dockerconfigjson': '{"auths": {}}'} for name in secrets}
@@ -254,7 +255,7 @@ def main():
     print(f'base {base!r}, tuned {through!r}')
     for p in (gateway, process):
         p.terminate()
-        assert p.wait(30) == 0
+        assert p.wait(120) == 0
     say('done')
 
 

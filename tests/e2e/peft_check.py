@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """Adapters travel both ways between kaito and the Python PEFT library with the same logits.
 usage: peft_check.py KAITO_BINARY"""
-import json, os, re, signal, socket, subprocess, sys, tempfile, time, urllib.request
+import json, os, re, signal, subprocess, sys, tempfile, time, urllib.request
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from ports import free_port
 
 KAITO = os.path.abspath(sys.argv[1])
 ROOT = os.getcwd()
@@ -12,12 +14,6 @@ TOLERANCE = 1e-4  # log-probabilities, float32 path on both sides
 MODELS = ['llama-gqa', 'llama3-rope', 'mistral-swa', 'qwen2-bias', 'qwen3-qknorm', 'phi3-4k', 'phi3-longrope', 'phi4mini-partial']
 MESSAGES = [{'role': 'user', 'content': 'The quick brown fox jumps over 13 lazy dogs.'}]
 ALL_LINEAR = re.compile(r'_proj$')
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(('127.0.0.1', 0))
-        return s.getsockname()[1]
 
 
 class Server:
@@ -30,7 +26,8 @@ class Server:
         self.process = subprocess.Popen(args)
 
     def __enter__(self):
-        for _ in range(300):
+        end = time.monotonic() + 180
+        while time.monotonic() < end:
             try:
                 urllib.request.urlopen(f'http://127.0.0.1:{self.port}/health', timeout=5)
                 return self
@@ -38,18 +35,18 @@ class Server:
                 if self.process.poll() is not None:
                     raise SystemExit(f'kaito serve exited with {self.process.returncode}')
                 time.sleep(0.1)
-        raise SystemExit('kaito serve did not become healthy in 30 s')
+        raise SystemExit('kaito serve did not become healthy in 180 s')
 
     def __exit__(self, *_):
         self.process.send_signal(signal.SIGTERM)
-        if self.process.wait(timeout=30) != 0:
+        if self.process.wait(timeout=120) != 0:
             raise SystemExit(f'kaito serve exited with {self.process.returncode} after SIGTERM')
 
     def top_logprobs(self, model):
         # The chat API lists alternatives; the completions API keys them by text, and several byte tokens share one.
         body = {'model': model, 'messages': MESSAGES, 'max_tokens': 1, 'temperature': 0, 'logprobs': True, 'top_logprobs': 20}
         request = urllib.request.Request(f'http://127.0.0.1:{self.port}/v1/chat/completions', json.dumps(body).encode(), {'Content-Type': 'application/json'})
-        answer = json.load(urllib.request.urlopen(request, timeout=60))
+        answer = json.load(urllib.request.urlopen(request, timeout=300))
         return [entry['logprob'] for entry in answer['choices'][0]['logprobs']['content'][0]['top_logprobs']]
 
 
