@@ -24,6 +24,9 @@ struct http_options { /* zero: the default in parentheses */
 	bool direct;                 /* small requests that are sent once, over http1 (direct.h): half the cost */
 	bool http1;                  /* no HTTP/2: one request at a time on a connection, with less memory */
 	const atomic_bool *cancel;   /* borrowed for the client's life */
+	/* From this moment of clock_now_ms on nothing is sent but GET and HEAD: the lease under which this process may change things ends then.
+	 * 0: no limit; NULL: none ever. Borrowed for the client's life. */
+	const atomic_int_fast64_t *until_ms;
 };
 
 struct http_client; /* guarded by its own mutex */
@@ -69,6 +72,7 @@ struct http_request {
 	size_t body_max;                /* ceiling of the collected body (1 MiB); past it ERR_LIMIT, for an error status it is cut */
 	const atomic_bool *cancel;      /* besides the client's; may be NULL */
 	bool detached;                  /* the client's cancel does not end it: for farewells */
+	bool any_time;                  /* the client's until_ms does not concern it */
 	const struct http_tls *tls;     /* may be NULL */
 	int64_t stall_ms;               /* instead of the client's stall_s */
 	int64_t total_ms;               /* with `once`: until the answer is complete; 0: as long as bytes move */

@@ -10,6 +10,7 @@
 
 #define IDLE_MS 30000
 #define READ_BYTES 8192
+#define LOOK_MS 200 /* so often a request that waits looks whether it is to stop */
 
 struct direct {
 	CURL *handle;
@@ -145,7 +146,7 @@ static int wait_for(struct exchange *x, short events)
 		if (x->end_ms && x->end_ms - clock_now_ms() < left)
 			left = x->end_ms > clock_now_ms() ? x->end_ms - clock_now_ms() : 1;
 		struct pollfd p = {.fd = x->connection->fd, .events = events};
-		if (poll(&p, 1, left < 1000 ? (int)left : 1000) > 0)
+		if (poll(&p, 1, left < LOOK_MS ? (int)left : LOOK_MS) > 0)
 			return 0;
 	}
 }
@@ -220,6 +221,8 @@ static int speak(struct exchange *x, struct http_response *out, bool *keep)
 	put_request(x, &request);
 	if (request.overflow)
 		return broken(x, ERR_LIMIT, "its head is too large");
+	if (transfer_may_send(x->options, x->request, x->err) < 0)
+		return err_wrap(x->err, "%s", x->request->method);
 	x->moved_ms = clock_now_ms();
 	if (send_all(x, buf_str(&request)) < 0 || wait_for(x, POLLIN) < 0 || receive(x, &answer) < 0)
 		return -1;

@@ -160,6 +160,30 @@ static int on_seek(void *context, curl_off_t offset, int origin)
 
 static bool is_set(const atomic_bool *flag) { return flag && atomic_load(flag); }
 
+static bool lease_over(const struct http_options *o, const struct http_request *q)
+{
+	int64_t until = o->until_ms && !q->any_time ? atomic_load(o->until_ms) : 0;
+	return until && clock_now_ms() >= until && strcmp(q->method, "GET") != 0 && strcmp(q->method, "HEAD") != 0;
+}
+
+int transfer_may_send(const struct http_options *o, const struct http_request *q, struct err *err)
+{
+	if ((!q->detached && is_set(o->cancel)) || is_set(q->cancel))
+		return err_set(err, ERR_CANCELLED, "not sent: this process is stopping");
+	return lease_over(o, q) ? err_set(err, ERR_CANCELLED, "not sent: the lease of this process is over") : 0;
+}
+
+/* libcurl calls this once it is connected, which may have taken a while, and before the first byte goes out. */
+static int on_connected(void *context, char *peer, char *local, int peer_port, int local_port)
+{
+	struct state *s = context;
+	(void)peer, (void)local, (void)peer_port, (void)local_port;
+	if (transfer_may_send(s->x->options, s->x->request, s->err) == 0)
+		return CURL_PREREQFUNC_OK;
+	s->stopped = true;
+	return CURL_PREREQFUNC_ABORT;
+}
+
 /* libcurl calls this about once a second when nothing moves. Its own low-speed limit averages over five seconds more. */
 static int on_progress(void *context, curl_off_t dl_total, curl_off_t dl, curl_off_t ul_total, curl_off_t ul)
 {
@@ -273,6 +297,9 @@ static void set_options(CURL *h, const struct transfer *x, struct state *s, char
 	if (x->options->proxy)
 		curl_easy_setopt(h, CURLOPT_PROXY, x->options->proxy);
 	curl_easy_setopt(h, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(h, CURLOPT_QUICK_EXIT, 1L); /* a stop does not wait for a name service that is silent: its thread frees what it holds */
+	curl_easy_setopt(h, CURLOPT_PREREQFUNCTION, on_connected);
+	curl_easy_setopt(h, CURLOPT_PREREQDATA, s);
 	curl_easy_setopt(h, CURLOPT_ERRORBUFFER, detail);
 	curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT_MS, (long)x->options->connect_ms);
 	if (x->request->once && x->request->total_ms)
@@ -357,6 +384,8 @@ int transfer_run(const struct transfer *x, CURL *handle, struct transfer_result 
 	CLEANUP(mem_freep) char *scheme = NULL;
 	CLEANUP(mem_freep) char *host = NULL;
 	struct state s = {.x = x, .result = result, .err = err};
+	if (transfer_may_send(x->options, x->request, err) < 0)
+		return err_wrap(err, "%s", x->request->method);
 	if (x->reach == ADDRESS_REACH_ANY) /* nothing to judge; libcurl refuses what is no URL */
 		return perform(&s, handle);
 	if (!http_url_parts(x->url, &scheme, &host) || !host)

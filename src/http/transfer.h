@@ -19,5 +19,7 @@ struct transfer_result { bool retryable, delivered; };
 WARN_UNUSED int transfer_run(const struct transfer *x, CURL *handle, struct transfer_result *result, struct err *err);
 /* Connects for x (TLS and proxies included) and leaves the connection to curl_easy_send and curl_easy_recv. */
 WARN_UNUSED int transfer_connect(const struct transfer *x, CURL *handle, struct transfer_result *result, struct err *err);
+/* Whether a request that has not gone out yet still may: ERR_CANCELLED once the process is told to stop, or its lease is over. */
+WARN_UNUSED int transfer_may_send(const struct http_options *o, const struct http_request *q, struct err *err);
 /* A line of an answer's head, "Name: value". */
 void transfer_put_header(struct http_response *r, str line);

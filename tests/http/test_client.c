@@ -310,6 +310,56 @@ START_TEST(cancel_stops_a_stalled_transfer)
 }
 END_TEST
 
+/* One client per way of sending, with a connection that is kept. */
+static void connected_client(bool direct, const atomic_bool *cancel, const atomic_int_fast64_t *until_ms)
+{
+	http_client_free(client);
+	client = http_client_new(&(struct http_options){.reach = ADDRESS_REACH_ANY, .retry = {3, 5, 20}, .direct = direct, .http1 = true, .cancel = cancel, .until_ms = until_ms});
+	ck_assert_int_eq(send_request((struct http_request){.once = true, .no_redirect = true}, "/auth"), 0);
+	json_decref(scripted_log(&server));
+}
+
+START_TEST(what_was_not_sent_before_the_stop_is_not_sent)
+{
+	for (int direct = 0; direct < 2; direct++) {
+		atomic_bool cancel = false, own = true;
+		connected_client(direct, &cancel, NULL);
+		ck_assert_int_lt(send_request((struct http_request){.method = "PUT", .once = true, .no_redirect = true, .cancel = &own}, "/upload"), 0);
+		ck_assert_int_eq(err.kind, ERR_CANCELLED);
+		atomic_store(&cancel, true);
+		ck_assert_int_lt(send_request((struct http_request){.method = "PUT", .once = true, .no_redirect = true}, "/upload"), 0);
+		ck_assert_int_eq(err.kind, ERR_CANCELLED);
+		ck_assert_uint_eq(requests_for("/"), 0);
+		ck_assert_int_eq(send_request((struct http_request){.method = "PUT", .once = true, .no_redirect = true, .detached = true}, "/upload"), 0);
+		ck_assert_int_eq(got.status, 201);
+	}
+}
+END_TEST
+
+START_TEST(after_the_lease_only_reads_are_sent)
+{
+	for (int direct = 0; direct < 2; direct++) {
+		atomic_int_fast64_t until = 0;
+		static const char *const CHANGES[] = {"PUT", "PATCH", "POST", "DELETE"};
+		connected_client(direct, NULL, &until);
+		const struct http_request put = {.method = "PUT", .once = true, .no_redirect = true};
+		ck_assert_int_eq(send_request(put, "/upload"), 0);
+		atomic_store(&until, clock_now_ms() + 600000);
+		ck_assert_int_eq(send_request(put, "/upload"), 0);
+		json_decref(scripted_log(&server));
+		atomic_store(&until, clock_now_ms());
+		for (size_t i = 0; i < sizeof CHANGES / sizeof CHANGES[0]; i++) {
+			ck_assert_int_lt(send_request((struct http_request){.method = CHANGES[i], .once = true, .no_redirect = true}, "/upload"), 0);
+			ck_assert_int_eq(err.kind, ERR_CANCELLED);
+		}
+		ck_assert_uint_eq(requests_for("/"), 0);
+		ck_assert_int_eq(send_request((struct http_request){.once = true, .no_redirect = true}, "/auth"), 0);
+		ck_assert_int_eq(send_request((struct http_request){.method = "PUT", .once = true, .no_redirect = true, .any_time = true}, "/upload"), 0);
+		ck_assert_int_eq(got.status, 201);
+	}
+}
+END_TEST
+
 START_TEST(urls_are_redacted_and_compared)
 {
 	static const struct { const char *url, *want; } ROWS[] = {
@@ -354,6 +404,8 @@ int main(void)
 	tcase_add_test(tc, uploads_from_memory_and_file_with_progress);
 	tcase_add_test(tc, sink_can_stop_and_error_status_does_not_reach_it);
 	tcase_add_test(tc, cancel_stops_a_stalled_transfer);
+	tcase_add_test(tc, what_was_not_sent_before_the_stop_is_not_sent);
+	tcase_add_test(tc, after_the_lease_only_reads_are_sent);
 	tcase_add_test(tc, urls_are_redacted_and_compared);
 	suite_add_tcase(suite, tc);
 	SRunner *runner = srunner_create(suite);
