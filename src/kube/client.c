@@ -36,7 +36,7 @@ int kube_client_open(struct kube_client **out, const struct kube_options *option
 	c->options.qps = options->qps > 0 ? options->qps : 30;
 	c->options.burst = options->burst > 0 ? options->burst : 50;
 	c->http = http_client_new(&(struct http_options){
-		.reach = ADDRESS_REACH_ANY, .connect_ms = 10000, .cancel = options->cancel, .proxy = proxy_of(&c->config),
+		.reach = ADDRESS_REACH_ANY, .connect_ms = 10000, .cancel = options->cancel, .until_ms = options->until_ms, .proxy = proxy_of(&c->config),
 		.user_agent = c->user_agent, .buffer_bytes = 16384, .http1 = true, .direct = true,
 	});
 	*out = c;

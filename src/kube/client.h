@@ -23,6 +23,7 @@ struct kube_options { /* zero: the default in parentheses */
 	int burst;                /* (50) */
 	const char *user_agent;   /* ("kaito") */
 	const atomic_bool *cancel; /* borrowed for the client's life; ends waits and requests */
+	const atomic_int_fast64_t *until_ms; /* borrowed; as http_options.until_ms: nothing is changed from then on, but the lease itself */
 	/* Told after every answer, for metrics: verb ("GET"), HTTP status (0: none). Any thread. NULL: none. */
 	void (*on_request)(void *context, const char *method, int status);
 	void *context_for_on_request;

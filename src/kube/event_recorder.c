@@ -41,6 +41,7 @@ struct event_recorder {
 	pthread_cond_t changed;
 	VEC(struct event) queue;
 	bool stop, done;
+	int64_t farewell_ms;     /* set with stop: until then the queue is sent */
 	uint64_t dropped;
 };
 
@@ -299,14 +300,22 @@ uint64_t event_recorder_dropped(struct event_recorder *r)
 	return dropped;
 }
 
-static void say_farewell(struct event_recorder *r)
+void event_recorder_stop(struct event_recorder *r)
 {
-	int64_t until = clock_now_ms() + FAREWELL_MS;
-	struct timespec t = {until / 1000, until % 1000 * 1000000};
 	pthread_mutex_lock(&r->mu);
+	if (!r->stop)
+		r->farewell_ms = clock_now_ms() + FAREWELL_MS;
 	r->stop = true;
 	pthread_cond_broadcast(&r->changed);
-	while (!r->done && clock_now_ms() < until)
+	pthread_mutex_unlock(&r->mu);
+}
+
+static void say_farewell(struct event_recorder *r)
+{
+	event_recorder_stop(r);
+	pthread_mutex_lock(&r->mu);
+	struct timespec t = {r->farewell_ms / 1000, r->farewell_ms % 1000 * 1000000};
+	while (!r->done && clock_now_ms() < r->farewell_ms)
 		pthread_cond_timedwait(&r->changed, &r->mu, &t);
 	pthread_mutex_unlock(&r->mu);
 	atomic_store(&r->abandon, true);

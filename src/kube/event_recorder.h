@@ -6,7 +6,9 @@
 struct event_recorder;
 /* component: who the events come from; a '*' in it stands for the involved object's kind. */
 struct event_recorder *event_recorder_new(struct kube_client *client, const char *component);
-void event_recorder_free(struct event_recorder *r); /* sends what is queued, at most 2 s */
+/* Nothing is emitted any more; what is queued is sent within 2 s from now. Need not be called. */
+void event_recorder_stop(struct event_recorder *r);
+void event_recorder_free(struct event_recorder *r); /* stops it and waits for that */
 uint64_t event_recorder_dropped(struct event_recorder *r); /* the queue was full, or the API server would not have them */
 /* type "Normal" or "Warning"; involved needs apiVersion, kind and metadata. Cluster-scoped objects: namespace "default". */
 void event_emit(struct event_recorder *r, const json_t *involved, const char *type, const char *reason, const char *fmt, ...)

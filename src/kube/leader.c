@@ -17,6 +17,8 @@
 #include <unistd.h>
 
 #define STACK_BYTES ((size_t)256 << 10)
+#define FAREWELL_MS 2000 /* for a renewal under way and the release */
+#define LONG_PAST_MS 1
 
 struct leader {
 	struct kube_client *client;
@@ -26,10 +28,11 @@ struct leader {
 	int64_t seen_ms;             /* when it last changed */
 	pthread_t thread;
 	bool started;
-	atomic_bool abandon;         /* ends a request under way */
+	const atomic_bool *cancel;   /* of requests: the caller's while acquiring, then abandon */
+	atomic_bool abandon;
 	pthread_mutex_t mu;          /* guards all below */
 	pthread_cond_t changed;
-	bool stop, lost, held;
+	bool stop, ended, lost, held;
 	int64_t renewed_ms;
 };
 
@@ -48,6 +51,7 @@ struct leader *leader_new(struct kube_client *client, const struct leader_option
 	struct leader *l = mem_alloc(sizeof *l);
 	l->client = client;
 	l->options = *options;
+	l->cancel = options->cancel;
 	l->options.lease_s = options->lease_s ? options->lease_s : 15;
 	l->options.renew_s = options->renew_s ? options->renew_s : 10;
 	l->options.retry_s = options->retry_s ? options->retry_s : 2;
@@ -69,7 +73,7 @@ static int ask(struct leader *l, const char *method, bool by_name, const json_t 
 		json_print(body, JSON_PRINT_COMPACT, &text);
 	const struct kube_request q = {
 		.method = method, .path = path, .content_type = body ? "application/json" : NULL, .body = buf_str(&text),
-		.stall_ms = l->options.renew_s * 500, .cancel = &l->abandon, .repeatable = true, .once = true, .detached = true, .urgent = true,
+		.stall_ms = l->options.renew_s * 500, .cancel = l->cancel, .repeatable = true, .once = true, .detached = true, .urgent = true,
 	};
 	return kube_request_object(l->client, &q, out, NULL, err);
 }
@@ -122,6 +126,13 @@ static int look(struct leader *l, struct err *err)
 	return 0;
 }
 
+/* The caller holds mu. */
+static void lead_until(struct leader *l, int64_t ms)
+{
+	if (l->options.until_ms)
+		atomic_store(l->options.until_ms, ms);
+}
+
 /* Writes ourselves into the lease; an update only succeeds on the version seen. */
 static int claim(struct leader *l, struct err *err)
 {
@@ -143,6 +154,8 @@ static int claim(struct leader *l, struct err *err)
 	pthread_mutex_lock(&l->mu);
 	l->held = true;
 	l->renewed_ms = sent_ms; /* the others count from when they see it, which is later */
+	if (!l->lost)
+		lead_until(l, sent_ms + l->options.renew_s * 1000);
 	pthread_mutex_unlock(&l->mu);
 	return 0;
 }
@@ -205,30 +218,8 @@ static void renew(struct leader *l)
 		return;
 	pthread_mutex_lock(&l->mu);
 	l->lost = true;
+	lead_until(l, LONG_PAST_MS);
 	pthread_mutex_unlock(&l->mu);
-}
-
-static void *run(void *context)
-{
-	struct leader *l = context;
-	while (sleep_until_next(l) && leader_holds(l))
-		renew(l);
-	return NULL;
-}
-
-static void start_thread(struct leader *l)
-{
-	l->started = thread_start(&l->thread, STACK_BYTES, run, l) == 0;
-}
-
-int leader_acquire(struct leader *l, struct err *err)
-{
-	struct err why = ERR_INIT;
-	while (try_acquire(l, &why) != 0)
-		if (retry_wait(l->options.retry_s * 1000, l->options.cancel, err) < 0)
-			return err_set(err, ERR_CANCELLED, "stopped before leading%s%s", why.kind ? "; last: " : "", why.message);
-	start_thread(l);
-	return l->started ? 0 : err_set(err, ERR_INTERNAL, "cannot start the thread that renews the lease");
 }
 
 static void release(struct leader *l)
@@ -242,18 +233,60 @@ static void release(struct leader *l)
 		return; /* it runs out by itself */
 }
 
+static void *run(void *context)
+{
+	struct leader *l = context;
+	while (sleep_until_next(l) && leader_holds(l))
+		renew(l);
+	if (leader_holds(l) && l->lease)
+		release(l);
+	pthread_mutex_lock(&l->mu);
+	l->ended = true;
+	pthread_cond_broadcast(&l->changed);
+	pthread_mutex_unlock(&l->mu);
+	return NULL;
+}
+
+static void start_thread(struct leader *l)
+{
+	l->cancel = &l->abandon;
+	l->started = thread_start(&l->thread, STACK_BYTES, run, l) == 0;
+}
+
+int leader_acquire(struct leader *l, struct err *err)
+{
+	struct err why = ERR_INIT, now = ERR_INIT;
+	while (try_acquire(l, &now) != 0) {
+		if (now.kind != ERR_CANCELLED)
+			why = now;
+		if (retry_wait(l->options.retry_s * 1000, l->options.cancel, err) < 0)
+			return err_set(err, ERR_CANCELLED, "stopped before leading%s%s", why.kind ? "; last: " : "", why.message);
+	}
+	start_thread(l);
+	return l->started ? 0 : err_set(err, ERR_INTERNAL, "cannot start the thread that renews the lease");
+}
+
+/* An API server that is silent holds up nobody. */
+static void end_thread(struct leader *l)
+{
+	pthread_mutex_lock(&l->mu);
+	int64_t until = clock_now_ms() + (l->lost ? 0 : FAREWELL_MS);
+	struct timespec t = {until / 1000, until % 1000 * 1000000};
+	l->stop = true;
+	pthread_cond_broadcast(&l->changed);
+	while (!l->ended && clock_now_ms() < until)
+		pthread_cond_timedwait(&l->changed, &l->mu, &t);
+	pthread_mutex_unlock(&l->mu);
+	atomic_store(&l->abandon, true);
+	pthread_join(l->thread, NULL);
+}
+
 void leader_free(struct leader *l)
 {
 	if (!l)
 		return;
-	pthread_mutex_lock(&l->mu);
-	l->stop = true;
-	pthread_cond_broadcast(&l->changed);
-	pthread_mutex_unlock(&l->mu);
 	if (l->started)
-		pthread_join(l->thread, NULL);
-	if (leader_holds(l) && l->lease)
-		release(l);
+		end_thread(l);
 	json_decref(l->lease);
 	pthread_cond_destroy(&l->changed);
 	pthread_mutex_destroy(&l->mu);

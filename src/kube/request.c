@@ -147,7 +147,8 @@ static int send_once(struct kube_client *c, const struct kube_request *q, const 
 		.method = q->method, .url = url, .headers = headers, .authorization = who->authorization, .tls = &who->tls,
 		.body = {.data = q->body.data, .len = q->body.len}, .sink = q->sink ? relay : NULL, .context = &sink,
 		.body_max = q->body_max ? q->body_max : LIMIT_KUBE_OBJECT_BYTES, .stall_ms = q->stall_ms ? q->stall_ms : STALL_MS,
-		.buffer_bytes = q->buffer_bytes, .cancel = q->cancel, .detached = q->detached, .repeatable = q->repeatable, .once = true, .no_redirect = true,
+		.buffer_bytes = q->buffer_bytes, .cancel = q->cancel, .detached = q->detached, .any_time = q->urgent, .repeatable = q->repeatable,
+		.once = true, .no_redirect = true,
 	};
 	int rc = http_client_send(c->http, &request, out, err);
 	if (c->options.on_request)

@@ -33,7 +33,7 @@ struct kube_request {
 	bool repeatable;             /* sent twice it does no harm, or the caller can tell */
 	bool once;                   /* no retries: the caller has its own */
 	bool detached;               /* the client's cancel does not end it */
-	bool urgent;                 /* does not wait for the rate limit */
+	bool urgent;                 /* does not wait for the rate limit; the client's until_ms does not concern it */
 };
 /* What is known of a request beyond its answer. */
 struct kube_sent {

@@ -8,6 +8,7 @@
 #include "base/thread.h"
 #include "kube/leader.h"
 #include "operator/endpoints.h"
+#include "operator/last_call.h"
 #include "operator/queue_figures.h"
 #include <malloc.h>
 #include <pthread.h>
@@ -15,6 +16,8 @@
 
 enum { STACK_BYTES = 512 << 10 };
 static const int64_t CACHES_WAIT_MS = 120000;
+static const int64_t LOST_MS = 5000;  /* after the loss of the lease the successor works already */
+static const int64_t STOP_MS = 25000; /* before the kubelet's SIGKILL after 30 s */
 
 struct running { /* one controller */
 	struct operator_machine *m;
@@ -23,6 +26,7 @@ struct running { /* one controller */
 	pthread_t workers[OPERATOR_WORKERS_MAX], ticker;
 	int n_workers;
 	bool ticking;
+	atomic_bool in_tick;
 };
 struct relay { struct operator_machine *m; int cache; }; /* an informer's context */
 struct operator_machine { /* built by one thread; queues and caches have their own locks */
@@ -34,6 +38,8 @@ struct operator_machine { /* built by one thread; queues and caches have their o
 	struct endpoints *endpoints;
 	struct leader *leader;
 	atomic_bool synced, working;
+	bool lost;                    /* the lease */
+	_Atomic(const char *) ending; /* what is being taken down */
 };
 
 /* --- events to keys ------------------------------------------------------------------------------------------- */
@@ -144,8 +150,10 @@ static void *tick(void *context)
 	struct running *r = context;
 	do {
 		struct err err = ERR_INIT;
+		atomic_store(&r->in_tick, true);
 		if (r->controller->tick(r->m->world, &err) < 0)
 			log_error("%s: %s", r->controller->name, err.message);
+		atomic_store(&r->in_tick, false);
 		malloc_trim(0); /* a round looks at everything and then at nothing for minutes */
 	} while (pause_for(r->m, r->controller->period_ms(r->m->world)));
 	return NULL;
@@ -237,6 +245,7 @@ static int create_client(struct operator_machine *m, struct err *err)
 		.burst = options->burst,
 		.user_agent = options->name,
 		.cancel = m->o->stop,
+		.until_ms = &m->o->until_ms,
 		.on_request = on_request,
 		.context_for_on_request = m->o->metrics,
 	};
@@ -292,7 +301,7 @@ static int lead(struct operator_machine *m, struct err *err)
 	const char *namespace_ = m->options->lease_namespace;
 	if (!namespace_ || !namespace_[0])
 		namespace_ = kube_client_namespace(m->o->kube);
-	struct leader_options l = {.namespace_ = namespace_, .name = m->options->lease_name, .cancel = m->o->stop};
+	struct leader_options l = {.namespace_ = namespace_, .name = m->options->lease_name, .cancel = m->o->stop, .until_ms = &m->o->until_ms};
 	m->leader = leader_new(m->o->kube, &l);
 	log_info("waiting for the lease %s/%s", l.namespace_, l.name);
 	return leader_acquire(m->leader, err);
@@ -312,32 +321,55 @@ static int run(struct operator_machine *m, struct err *err)
 		return -1;
 	log_info("controllers are running");
 	while (!atomic_load(m->o->stop)) {
-		if (m->leader && !leader_holds(m->leader))
+		m->lost = m->leader && !leader_holds(m->leader);
+		if (m->lost) {
+			log_warning("the lease was lost");
 			return err_set(err, ERR_BUSY, "the lease was lost to another replica");
+		}
 		clock_sleep_ms(100);
 	}
 	return 0;
 }
 
+static void tell_who_works(void *context)
+{
+	struct operator_machine *m = context;
+	log_error("still at work: %s", atomic_load(&m->ending));
+	for (size_t i = 0; i < m->options->n_controllers; i++) {
+		struct running *r = &m->running[i];
+		size_t keys = r->queue ? work_queue_figures(r->queue).in_work : 0;
+		if (keys || atomic_load(&r->in_tick))
+			log_error("%s still works, on %zu keys", r->controller->name, keys);
+	}
+}
+
+/* Endpoints go before what they tell of; the recorder sends its last events while the rest goes. */
 static void machine_done(struct operator_machine *m)
 {
 	atomic_store(m->o->stop, true);
+	atomic_store(&m->ending, "controllers");
+	struct last_call *guard = last_call_new(m->lost ? LOST_MS : STOP_MS, tell_who_works, m);
 	stop_workers(m);
+	atomic_store(&m->ending, "endpoints");
+	endpoints_stop(m->endpoints);
+	if (m->o->events)
+		event_recorder_stop(m->o->events);
+	atomic_store(&m->ending, "cloud or webhook");
 	if (m->options->finish)
 		m->options->finish(m->world);
-	if (m->leader)
-		leader_free(m->leader);
+	atomic_store(&m->ending, "lease");
+	leader_free(m->leader);
+	atomic_store(&m->ending, "caches");
 	for (size_t i = 0; i < m->options->n_caches; i++) {
 		informer_free(m->o->caches[i]);
 		m->o->caches[i] = NULL;
 	}
+	atomic_store(&m->ending, "events");
+	event_recorder_free(m->o->events);
+	last_call_free(guard);
 	m->o->machine = NULL;
 	for (size_t i = 0; i < m->options->n_controllers; i++)
-		if (m->running[i].queue)
-			work_queue_free(m->running[i].queue);
-	endpoints_stop(m->endpoints);
-	if (m->o->events)
-		event_recorder_free(m->o->events);
+		work_queue_free(m->running[i].queue);
 	kube_client_close(m->o->kube);
 	metrics_free(m->o->metrics);
 }
@@ -358,6 +390,10 @@ int operator_run(struct operator *o, const struct operator_options *options, voi
 	struct endpoints_options e = {options->health_address, options->metrics_address, options->profiling, ready, collect, &m};
 	if (step(&m, options->prepare, err) < 0 || endpoints_start(&m.endpoints, &e, err) < 0)
 		return -1;
-	int rc = run(&m, err);
-	return rc < 0 && err->kind == ERR_CANCELLED && atomic_load(stop) ? 0 : rc;
+	if (run(&m, err) == 0)
+		return 0;
+	if (m.lost || !atomic_load(stop))
+		return -1;
+	log_info("stopped before its work began: %s", err->message);
+	return 0;
 }

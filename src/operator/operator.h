@@ -66,9 +66,12 @@ struct operator {
 	struct event_recorder *events;
 	struct metrics *metrics;
 	atomic_bool *stop;
+	/* Until when this process leads unless it renews, for http_options.until_ms of whatever changes things outside; 0 without election. */
+	atomic_int_fast64_t until_ms;
 	struct operator_machine *machine;                     /* operator.c's own */
 };
-/* Runs until *stop, then returns 0. ERR_BUSY when the lease was lost. `o` is the world's member; metrics is taken and freed. */
+/* Runs until *stop, then returns 0. ERR_BUSY when the lease was lost: nothing is changed from then on, and who still works after five seconds
+ * is left behind (last_call.h). `o` is the world's member; metrics is taken and freed. */
 WARN_UNUSED int operator_run(struct operator *o, const struct operator_options *options, void *world, struct metrics *metrics, atomic_bool *stop, struct err *err);
 /* The informer of a row, not started; resource: another than the row's, or NULL. For tests and operator_run. */
 struct informer *operator_cache_new(struct kube_client *kube, const struct operator_cache *row, const struct kube_resource *resource,

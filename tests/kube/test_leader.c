@@ -15,11 +15,12 @@ static struct fake_api *api;
 static struct kube_client *client;
 static struct err err;
 static atomic_bool cancel;
+static atomic_int_fast64_t until_ms;
 
 static void setup(void)
 {
 	api = fake_api_new();
-	const struct kube_options o = {.kubeconfig = fake_api_kubeconfig(api, "t"), .qps = 10000, .burst = 10000, .cancel = &cancel};
+	const struct kube_options o = {.kubeconfig = fake_api_kubeconfig(api, "t"), .qps = 10000, .burst = 10000, .cancel = &cancel, .until_ms = &until_ms};
 	ck_assert_msg(kube_client_open(&client, &o, &err) == 0, "%s", err.message);
 }
 
@@ -29,11 +30,13 @@ static void teardown(void)
 	fake_api_free(api);
 }
 
-static struct leader *candidate(const char *identity)
+static struct leader *candidate_with(const char *identity, int64_t renew_s)
 {
-	return leader_new(client, &(struct leader_options){.namespace_ = "sys", .name = "lock", .identity = identity, .lease_s = 3, .renew_s = 2, .retry_s = 1,
-							   .cancel = &cancel});
+	return leader_new(client, &(struct leader_options){.namespace_ = "sys", .name = "lock", .identity = identity, .lease_s = renew_s + 1, .renew_s = renew_s,
+							   .retry_s = 1, .cancel = &cancel, .until_ms = &until_ms});
 }
+
+static struct leader *candidate(const char *identity) { return candidate_with(identity, 2); }
 
 static void expect_holder(const char *want, int64_t transitions)
 {
@@ -142,14 +145,88 @@ START_TEST(a_stolen_or_deleted_lease_is_noticed)
 }
 END_TEST
 
+/* Tells the process to stop once the lease was asked for so often. */
+static void *stop_after(void *times)
+{
+	while (fake_api_count(api, "GET", "leases/lock") < *(const size_t *)times)
+		clock_sleep_ms(5);
+	atomic_store(&cancel, true);
+	return NULL;
+}
+
 START_TEST(waiting_ends_with_a_stop)
 {
 	struct leader *a = candidate("a");
+	pthread_t thread;
+	size_t times = 2; /* so the first one was answered */
 	fake_api_fail(api, "GET", "leases", 100, FAKE_ANSWER, 403, NULL);
-	atomic_store(&cancel, true);
+	pthread_create(&thread, NULL, stop_after, &times);
 	ck_assert_int_lt(leader_acquire(a, &err), 0);
 	ck_assert_int_eq(err.kind, ERR_CANCELLED);
 	ck_assert_str_eq(err.message, "stopped before leading; last: injected");
+	pthread_join(thread, NULL);
+	leader_free(a);
+}
+END_TEST
+
+/* Requests of these candidates give up after 30 s of silence; a stop must not wait for that. */
+enum { PATIENT_S = 60, SOON_MS = 8000 };
+
+START_TEST(a_silent_server_holds_up_no_candidate_that_stops)
+{
+	struct leader *a = candidate_with("a", PATIENT_S);
+	pthread_t thread;
+	size_t times = 1;
+	fake_api_fail(api, "GET", "leases", 100, FAKE_HANG, 0, NULL);
+	pthread_create(&thread, NULL, stop_after, &times);
+	int64_t begin = clock_now_ms();
+	ck_assert_int_lt(leader_acquire(a, &err), 0);
+	ck_assert_int_eq(err.kind, ERR_CANCELLED);
+	ck_assert_int_lt(clock_now_ms() - begin, SOON_MS);
+	pthread_join(thread, NULL);
+	leader_free(a);
+}
+END_TEST
+
+START_TEST(a_silent_server_holds_up_no_leader_that_stops)
+{
+	struct leader *a = candidate_with("a", PATIENT_S);
+	ck_assert_int_eq(leader_acquire(a, &err), 0);
+	fake_api_fail(api, "PUT", "leases", 100, FAKE_HANG, 0, NULL);
+	while (fake_api_count(api, "PUT", "leases") == 0)
+		clock_sleep_ms(5);
+	int64_t begin = clock_now_ms();
+	leader_free(a);
+	ck_assert_int_lt(clock_now_ms() - begin, SOON_MS);
+}
+END_TEST
+
+static int create_map(const char *name)
+{
+	CLEANUP(json_decrefp) json_t *map = meta_new(&KUBE_CONFIGMAPS, "sys", name);
+	return kube_create(client, &KUBE_CONFIGMAPS, map, NULL, &err);
+}
+
+START_TEST(who_lost_the_lease_changes_nothing_any_more)
+{
+	struct leader *a = candidate_with("a", 8);
+	ck_assert_int_eq(atomic_load(&until_ms), 0);
+	ck_assert_int_eq(leader_acquire(a, &err), 0);
+	int64_t first = atomic_load(&until_ms);
+	ck_assert_int_gt(first, clock_now_ms());
+	ck_assert_int_eq(create_map("one"), 0);
+	while (atomic_load(&until_ms) == first)
+		clock_sleep_ms(5);
+	json_t *lease = meta_new(&KUBE_LEASES, "sys", "lock");
+	json_object_set_new(lease, "spec", json_pack("{s:s, s:i}", "holderIdentity", "thief", "leaseDurationSeconds", 100));
+	fake_api_put(api, LEASE, lease);
+	while (leader_holds(a))
+		clock_sleep_ms(5);
+	ck_assert_int_lt(atomic_load(&until_ms), clock_now_ms());
+	size_t before = fake_api_count(api, "POST", "/configmaps");
+	ck_assert_int_lt(create_map("two"), 0);
+	ck_assert_int_eq(err.kind, ERR_CANCELLED);
+	ck_assert_uint_eq(fake_api_count(api, "POST", "/configmaps"), before);
 	leader_free(a);
 }
 END_TEST
@@ -301,6 +378,9 @@ int main(void)
 	tcase_add_test(t, a_leader_that_cannot_renew_steps_down_for_good);
 	tcase_add_test(t, a_stolen_or_deleted_lease_is_noticed);
 	tcase_add_test(t, waiting_ends_with_a_stop);
+	tcase_add_test(t, a_silent_server_holds_up_no_candidate_that_stops);
+	tcase_add_test(t, a_silent_server_holds_up_no_leader_that_stops);
+	tcase_add_test(t, who_lost_the_lease_changes_nothing_any_more);
 	tcase_add_test(t, a_leader_releases_although_the_process_is_stopping);
 	tcase_add_test(t, an_event_says_what_happened_to_whom);
 	tcase_add_test(t, a_repeated_event_raises_a_count);

@@ -1,15 +1,18 @@
 /* test_operator.c: a process made of one controller, against an API server in the test: keys reach the reconcile, failures come again
- * with the row's back-off, own ticks run, health and metrics answer, a lost lease ends the process. */
+ * with the row's back-off, own ticks run, health and metrics answer, a lost lease ends the process, and so does a stop, whoever is silent. */
 #include "check_main.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
 #include "http/client.h"
 #include "http/server.h"
+#include "kube/event_recorder.h"
 #include "kube/fake_api.h"
 #include "kube/meta.h"
 #include "operator/operator.h"
 #include <pthread.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 enum { WAIT_MS = 10000 };
 enum { CACHE_MAPS, CACHE_SECRETS, CACHES };
@@ -17,7 +20,7 @@ static const struct operator_cache ROWS[CACHES] = {[CACHE_MAPS] = {.resource = &
 
 struct world { /* counters of the one running process */
 	struct operator op;
-	atomic_int seen, failures_left, ticks, served, led, finished, ready;
+	atomic_int seen, failures_left, ticks, served, led, finished, ready, stuck;
 	int64_t first_failure_ms, success_ms;
 };
 static struct world w;
@@ -25,6 +28,7 @@ static struct fake_api *api;
 static atomic_bool stop;
 static struct err result;
 static int result_rc, health_port, metrics_port;
+static const char *kubeconfig;
 
 static int reconcile(void *world, const char *namespace_, const char *name, struct outcome *out, struct err *err)
 {
@@ -38,6 +42,10 @@ static int reconcile(void *world, const char *namespace_, const char *name, stru
 		atomic_fetch_sub(&x->failures_left, 1);
 		return err_set(err, ERR_INTERNAL, "not yet");
 	}
+	if (atomic_load(&x->stuck))
+		dprintf(2, "stuck\n");
+	while (atomic_load(&x->stuck))
+		clock_sleep_ms(20);
 	x->success_ms = clock_now_ms();
 	atomic_fetch_add(&x->seen, 1);
 	return 0;
@@ -107,10 +115,10 @@ static void *process(void *context)
 {
 	const bool *elect = context;
 	char health[32], metrics[32];
-	snprintf(health, sizeof health, "127.0.0.1:%d", health_port);
-	snprintf(metrics, sizeof metrics, "127.0.0.1:%d", metrics_port);
+	snprintf(health, sizeof health, health_port ? "127.0.0.1:%d" : "%d", health_port);
+	snprintf(metrics, sizeof metrics, metrics_port ? "127.0.0.1:%d" : "%d", metrics_port);
 	const struct operator_options o = {
-		.name = "test", .kubeconfig = fake_api_kubeconfig(api, NULL), .qps = 1000, .burst = 1000, .health_address = health, .metrics_address = metrics,
+		.name = "test", .kubeconfig = kubeconfig, .qps = 1000, .burst = 1000, .health_address = health, .metrics_address = metrics,
 		.leader_elect = *elect, .lease_namespace = "default", .lease_name = "lease", .event_component = "test", .caches = ROWS, .n_caches = CACHES,
 		.controllers = CONTROLLERS, .n_controllers = 2, .serve = serve, .lead = lead, .finish = finish, .ready = ready, .profiling = true,
 	};
@@ -180,6 +188,7 @@ static void begin(bool *elect)
 	result = ERR_INIT;
 	atomic_store(&stop, false);
 	api = fake_api_new();
+	kubeconfig = fake_api_kubeconfig(api, NULL);
 	health_port = free_port();
 	metrics_port = free_port();
 	put_map("one", "1");
@@ -272,8 +281,97 @@ START_TEST(a_free_lease_is_taken_and_given_back)
 }
 END_TEST
 
+START_TEST(a_stop_waits_for_no_silent_server)
+{
+	bool elect = true;
+	taken_lease = false;
+	begin(&elect);
+	EVENTUALLY(atomic_load(&w.seen) == 1);
+	static const char *const METHODS[] = {"GET", "PUT", "POST", "PATCH"};
+	for (size_t i = 0; i < sizeof METHODS / sizeof METHODS[0]; i++)
+		fake_api_fail(api, METHODS[i], "/", 1000, FAKE_HANG, 0, NULL);
+	CLEANUP(json_decrefp) json_t *map = meta_new(&KUBE_CONFIGMAPS, "a", "one");
+	event_emit(w.op.events, map, "Normal", "Stopping", "nobody hears this");
+	EVENTUALLY(fake_api_count(api, "POST", "/events") > 0);
+	int64_t begun = clock_now_ms();
+	end();
+	ck_assert_int_lt(clock_now_ms() - begun, 12000); /* about three seconds; the requests themselves would wait for up to a minute */
+	ck_assert_int_eq(result_rc, 0);
+}
+END_TEST
+
+/* --- a lost lease; in a process of its own, made before there are threads ------------------------------------------- */
+
+struct child { pid_t pid; int in, err; };
+
+static void child_main(int in)
+{
+	char path[256] = "";
+	bool elect = true;
+	for (size_t n = 0; n + 1 < sizeof path && read(in, path + n, 1) == 1 && path[n] != '\n'; n++)
+		;
+	path[strcspn(path, "\n")] = 0;
+	kubeconfig = path;
+	atomic_store(&w.stuck, 1);
+	process(&elect);
+	_exit(result_rc == 0 ? 0 : 9);
+}
+
+static struct child child_start(void)
+{
+	int in[2], out[2];
+	struct child c = {0};
+	ck_assert(pipe(in) == 0 && pipe(out) == 0);
+	c.pid = fork();
+	if (c.pid == 0) {
+		dup2(out[1], 2);
+		close(in[1]);
+		close(out[0]);
+		child_main(in[0]);
+	}
+	close(in[0]);
+	close(out[1]);
+	c.in = in[1];
+	c.err = out[0];
+	return c;
+}
+
+static bool read_more(int fd, struct buf *log)
+{
+	char text[512];
+	ssize_t n = read(fd, text, sizeof text);
+	if (n > 0)
+		buf_put(log, text, (size_t)n);
+	return n > 0;
+}
+
+START_TEST(after_the_loss_of_the_lease_a_stuck_worker_is_left_behind)
+{
+	struct child c = child_start(); /* it listens nowhere: both ports are 0 */
+	struct buf log = {0};
+	int status = 0;
+	api = fake_api_new();
+	kubeconfig = fake_api_kubeconfig(api, NULL);
+	put_map("one", "1");
+	dprintf(c.in, "%s\n", kubeconfig);
+	while (read_more(c.err, &log) && !strstr(log.data, "stuck"))
+		;
+	put_lease();
+	while (read_more(c.err, &log))
+		;
+	ck_assert_int_eq(waitpid(c.pid, &status, 0), c.pid);
+	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 1, "status %d: %s", status, log.data);
+	ck_assert_msg(strstr(log.data, "maps still works, on 1 keys"), "%s", log.data);
+	buf_done(&log);
+	close(c.in);
+	close(c.err);
+	fake_api_free(api);
+}
+END_TEST
+
 int main(void)
 {
-	CHECK_RUN("operator", 60, events_become_reconciles_and_endpoints_tell, a_failing_key_comes_again_after_the_rows_back_off,
+	CHECK_RUN("operator", 60, a_stop_waits_for_no_silent_server, after_the_loss_of_the_lease_a_stuck_worker_is_left_behind,
+		  events_become_reconciles_and_endpoints_tell, a_failing_key_comes_again_after_the_rows_back_off,
 		  a_lease_of_another_keeps_the_workers_from_starting, a_free_lease_is_taken_and_given_back);
 }
