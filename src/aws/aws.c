@@ -103,7 +103,8 @@ static void connect_ec2(struct aws *a)
 	const struct aws_options *o = &a->options;
 	a->credentials = aws_credentials_new(o->settings, o->cancel, NULL);
 	a->ec2 = ec2_new(&(struct ec2_options){
-		.settings = o->settings, .credentials = a->credentials, .user_agent = o->user_agent, .cancel = o->cancel, .on_call = on_call, .context = a,
+		.settings = o->settings, .credentials = a->credentials, .user_agent = o->user_agent, .cancel = o->cancel, .until_ms = o->hooks.until_ms,
+		.on_call = on_call, .context = a,
 	});
 	a->facts = facts_new(a->ec2, o->kube, 0);
 	a->list = fleet_list_new(a->ec2, o->settings, &o->hooks, o->list_ms, o->cancel);

@@ -29,7 +29,7 @@ struct ec2 *ec2_new(const struct ec2_options *o)
 	struct ec2 *e = mem_alloc(sizeof *e);
 	e->o = *o;
 	e->http = http_client_new(&(struct http_options){.reach = ADDRESS_REACH_ANY, .connect_ms = 10000, .stall_s = 60, .http1 = true, .buffer_bytes = 16384, .user_agent = o->user_agent,
-							 .cancel = o->cancel, .proxy = aws_settings_is_local(o->settings->ec2) ? "" : NULL});
+							 .cancel = o->cancel, .until_ms = o->until_ms, .proxy = aws_settings_is_local(o->settings->ec2) ? "" : NULL});
 	pthread_mutex_init(&e->mu, NULL);
 	return e;
 }

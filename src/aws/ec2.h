@@ -21,6 +21,7 @@ struct ec2_options {
 	struct aws_credentials *credentials;
 	const char *user_agent;
 	const atomic_bool *cancel;
+	const atomic_int_fast64_t *until_ms;   /* as cloud_hooks.until_ms */
 	/* After each request: its action, HTTP status (0: no answer), error code. Any thread; may be NULL. */
 	void (*on_call)(void *context, const char *action, int status, const char *code);
 	void *context;

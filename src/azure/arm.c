@@ -63,7 +63,7 @@ struct arm *arm_new(const struct arm_options *o)
 	a->port = url_part(o->environment->arm, CURLUPART_PORT);
 	/* The operator chose the endpoint, so no address is refused; a proxy of the environment is never meant for loopback. */
 	a->http = http_client_new(&(struct http_options){
-		.reach = ADDRESS_REACH_ANY, .connect_ms = CONNECT_MS, .stall_s = STALL_S, .user_agent = o->user_agent, .cancel = o->cancel,
+		.reach = ADDRESS_REACH_ANY, .connect_ms = CONNECT_MS, .stall_s = STALL_S, .user_agent = o->user_agent, .cancel = o->cancel, .until_ms = o->until_ms,
 		.proxy = environment_is_loopback(o->environment->arm) ? "" : NULL, .buffer_bytes = 16384, .http1 = true, .direct = true,
 	});
 	return a;

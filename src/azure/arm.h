@@ -15,6 +15,7 @@ struct arm_options {
 	const char *api_version;                      /* NULL: ARM_API_VERSION; of Microsoft.ContainerService */
 	const char *user_agent;
 	const atomic_bool *cancel;
+	const atomic_int_fast64_t *until_ms;          /* as cloud_hooks.until_ms */
 	void (*on_call)(void *context, enum arm_class class, const char *method, int status, double seconds); /* metrics; NULL: none */
 	void *context;
 	int64_t (*now_ms)(void);                      /* between registrations; NULL: clock_now_ms */

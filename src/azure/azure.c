@@ -109,7 +109,7 @@ static void connect_arm(struct azure *a)
 	a->throttle = throttle_new(NULL);
 	a->arm = arm_new(&(struct arm_options){
 		.environment = o->environment, .tokens = a->tokens, .throttle = a->throttle, .api_version = o->api_version, .user_agent = o->user_agent,
-		.cancel = o->cancel, .on_call = on_call, .context = a,
+		.cancel = o->cancel, .until_ms = o->hooks.until_ms, .on_call = on_call, .context = a,
 	});
 	a->pools = pools_new(a->arm, o->environment, &o->hooks, o->list_ms, o->cancel);
 }

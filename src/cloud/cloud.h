@@ -59,6 +59,8 @@ struct cloud_hooks {
 	void *context;
 	/* The Nodes of the cluster; index keys NODE_KEY_* below. NULL: offline (explain). Borrowed for the cloud's life. */
 	struct informer *nodes;
+	/* From then on nothing may be changed: http_options.until_ms of the requests that change something. NULL: no limit. Borrowed likewise. */
+	const atomic_int_fast64_t *until_ms;
 };
 /* Index keys of the Nodes' informer (nodes/caches.c). */
 #define NODE_KEY_PROVIDER "provider:" /* a hash of spec.providerID: nodes_index_key of nodes/nodes.h */

@@ -35,7 +35,7 @@ static void changed(void *context, const char *claim)
 static int prepare(void *world, struct err *err)
 {
 	struct run *r = world;
-	const struct cloud_hooks hooks = {changed, &r->n, r->n.op.caches[NODES_NODES]};
+	const struct cloud_hooks hooks = {changed, &r->n, r->n.op.caches[NODES_NODES], &r->n.op.until_ms};
 	r->n.started_ms = clock_now_ms();
 	return r->o->open_cloud(r->o->context, r->n.op.kube, &hooks, &r->n.cloud, err);
 }
