@@ -130,6 +130,10 @@ class Simulator:
     def clear_script(self):
         self.ask("DELETE", "script")
 
+    def advance(self, seconds):
+        """So much time passes at once in the cloud: operations, machines, tokens and budgets are later, nobody else is."""
+        self.ask("POST", "clock", {"advance_ms": int(seconds * 1000)})
+
     def power(self, state):
         self.ask("PUT", "cluster", {"powerState": state})
 

@@ -15,6 +15,7 @@ from mirror import Mirror
 MACHINE_TYPE = "Standard_NC24ads_A100_v4"
 KINDS = ("NodeClaim", "Machine", "Node", "NodePool", "Pod")
 PREFIX = {"NodeClaim": "", "Machine": "Machine"}
+PATIENCE = 4  # every wait for what must happen is so many times as long as it takes at worst on an idle machine
 
 
 def body_of(name, kind="NodeClaim", types=(MACHINE_TYPE,), storage="120Gi", workspace="ws", annotations=None, labels=None, more=None, requirements=()):
@@ -39,10 +40,34 @@ class World:
     def __init__(self, cluster, simulator, mirror, kind="NodeClaim"):
         self.cluster, self.simulator, self.mirror, self.kind, self.provisioner = cluster, simulator, mirror, kind, None
         self.admin = cluster.admin
+        self.told, self.gone = {}, {}  # by name: what conditions ever said, in order; by kind and name: the version of the end
+        mirror.observers.append(self.note)
+
+    def note(self, kind, item, gone):
+        name = item["metadata"]["name"]
+        if gone:
+            self.gone[kind, name] = int(item["metadata"]["resourceVersion"])
+        elif kind == self.kind:
+            said = self.told.setdefault(name, [])
+            for c in (item.get("status") or {}).get("conditions", []):
+                entry = (c["type"].removeprefix(PREFIX[kind]), c["status"], c.get("reason", ""), c.get("message", ""))
+                if entry != next((e for e in reversed(said) if e[0] == entry[0]), None):
+                    said.append(entry)
+
+    def told_of(self, name, kind):
+        """(status, reason, message) of the condition from its first to its latest: what passes within a moment is among them."""
+        return [entry[1:] for entry in list(self.told.get(name, ())) if entry[0] == kind]
+
+    def wait_told(self, name, kind, status, reason, seconds=20):
+        """The condition said so, whatever it says by now."""
+        self.until(lambda: f"{name}: {kind} {status} {reason}: it said {self.told_of(name, kind)}",
+                   lambda: any(told[:2] == (status, reason) for told in self.told_of(name, kind)), seconds)
 
     # --- claims ---
     def create(self, name, **more):
-        return self.admin.must("POST", api.path(self.kind), body_of(name, self.kind, **more))
+        made = self.admin.must("POST", api.path(self.kind), body_of(name, self.kind, **more))
+        self.until(f"{name} is seen", lambda: name in self.told, 10)  # who waits for its end must not find that it has not begun
+        return made
 
     def claim(self, name):
         return self.mirror.get(self.kind, None, name)
@@ -56,8 +81,8 @@ class World:
         return "", "", ""
 
     def until(self, what, condition, seconds=20):
-        if not self.mirror.until(condition, seconds):
-            raise RuntimeError(f"not within {seconds} s: {what() if callable(what) else what}")
+        if not self.mirror.until(condition, seconds * PATIENCE):
+            raise RuntimeError(f"not within {seconds * PATIENCE} s: {what() if callable(what) else what}")
 
     def wait_condition(self, name, kind, status="True", reason=None, seconds=20):
         def holds():

@@ -19,6 +19,7 @@ class Mirror:
         self.lock = threading.Condition()
         self.objects, self.changed, self.owner_of = {}, {}, {}
         self.connections, self.stopping, self.listed = [], False, 0
+        self.observers = []  # called with (kind, object, gone) for every version that a watch brings, in its order
 
     def __enter__(self):
         for kind in self.kinds:
@@ -93,6 +94,8 @@ class Mirror:
                 self.objects[key] = (home, item)
             if kind not in RESTLESS:
                 self.changed[home] = time.monotonic()
+            for observer in self.observers:
+                observer(kind, item, gone)
             self.lock.notify_all()
 
     def of(self, namespace):

@@ -65,8 +65,10 @@ def machine(world):
 
 
 def lease(world):
-    world.cluster.wait("the lease", lambda: any((i["spec"] or {}).get("holderIdentity") for i in world.admin.items("Lease", NAMESPACE)), 30)
-    time.sleep(6)  # renewed
+    renewals = lambda: {i["spec"].get("renewTime") for i in world.admin.items("Lease", NAMESPACE) if (i["spec"] or {}).get("holderIdentity")}
+    world.cluster.wait("the lease", renewals, 60)
+    first = renewals()
+    world.cluster.wait("its renewal", lambda: renewals() - first, 60, 0.5)
 
 
 def main(argv=None):

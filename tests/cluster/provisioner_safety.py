@@ -102,8 +102,9 @@ def vanished_node(world):
     world.simulator.node(world.node_of("vanish"), vanish=True)
     world.until("the Node is gone", lambda: not any(n["metadata"]["labels"].get("agentpool") == "vanish" and not n["metadata"].get("deletionTimestamp") for n in world.nodes()), 10)
     time.sleep(GC_ROUNDS_S)
-    claim, pools = world.claim("vanish"), world.simulator.pools()
-    expect((claim is not None) == ("vanish" in pools), f"claim {bool(claim)}, pool {'vanish' in pools}: one without the other")
+    together = lambda: bool(world.claim("vanish")) == ("vanish" in world.simulator.pools())
+    world.until(lambda: f"claim and pool both or neither: {world.describe('vanish')}, pools {sorted(world.simulator.pools())}", together, 10)
+    claim = world.claim("vanish")
     if claim:
         gone_again(world, "vanish")
     return "the claim stays" if claim else "claim and pool went together"
@@ -137,8 +138,8 @@ def orphan(world):
     begin = time.monotonic()
     world.simulator.foreign_pool("orphannew", dict(body, nodeLabels=dict(labels, **{"kaito.sh/creation-timestamp": stamp(0)})))
     world.until("the old orphan is collected", lambda: "orphanold" not in world.simulator.pools(), 10)
-    if time.monotonic() - begin < 2:
-        expect("orphannew" in world.simulator.pools(), "an orphan of less than three seconds was collected")
+    young = "orphannew" in world.simulator.pools()
+    expect(young or time.monotonic() - begin > 2, "an orphan of less than three seconds was collected")
     world.until("the young orphan is collected when it is older", lambda: "orphannew" not in world.simulator.pools(), 12)
     world.until("no Node is left of them", lambda: not world.left("orphanold", "orphannew"), 15)
 
@@ -193,11 +194,13 @@ def startup_taints(world):
 
 def slow_to_ready(world):
     """A Node that takes its time, and GPUs that take longer: the claim says what it waits for."""
-    world.simulator.settings(ready_ms=2000, device_plugin_ms=4000)
+    world.simulator.settings(ready_ms=300000, device_plugin_ms=600000)
     try:
         world.create("slow", more={"resources": {"requests": {"storage": "120Gi", "nvidia.com/gpu": "1"}}})
         world.wait_condition("slow", "Initialized", "Unknown", "NodeNotReady", 10)
+        world.simulator.advance(300)
         world.wait_condition("slow", "Initialized", "Unknown", "ResourceNotRegistered", 10)
+        world.simulator.advance(300)
         world.wait_ready("slow")
     finally:
         world.simulator.settings(ready_ms=0, device_plugin_ms=0)
@@ -213,20 +216,30 @@ def repair(world):
 
 
 def recovers(world):
-    """A Node that is NotReady for less than the toleration stays."""
-    world.live("flap")
-    world.simulator.node(world.node_of("flap"), ready="Unknown")
-    time.sleep(REPAIR_S / 3)
-    world.simulator.node(world.node_of("flap"), ready="True")
-    time.sleep(REPAIR_S + 2)
-    expect(world.claim("flap") and not world.claim("flap")["metadata"].get("deletionTimestamp"), "the claim was deleted")
-    gone_again(world, "flap")
+    """A Node that is NotReady for less than the toleration stays. Whether it was so short is known only afterwards."""
+    for attempt in range(8):
+        name = f"flap{attempt}"
+        world.live(name)
+        begin = time.monotonic()
+        world.simulator.node(world.node_of(name), ready="Unknown")
+        time.sleep(REPAIR_S / 5)
+        world.simulator.node(world.node_of(name), ready="True")
+        short = time.monotonic() - begin < REPAIR_S - 1  # a condition's time is in whole seconds
+        time.sleep(REPAIR_S + 2)
+        lives = world.claim(name) and not world.claim(name)["metadata"].get("deletionTimestamp")
+        gone_again(world, name)
+        if short:
+            return expect(lives, "the claim was deleted")
+    raise RuntimeError("this machine is too slow to let a Node be NotReady for less than a second")
 
 
 def expires(world):
-    """expireAfter, where it is set."""
-    world.live("old", more={"expireAfter": "4s"})
+    """expireAfter, where it is set: not before, be the machine there by then or not."""
+    begin = time.monotonic()
+    world.create("old", more={"expireAfter": "5s"})
+    world.until("an accepted PUT", lambda: any(c.accepted for c in world.puts("old")), 10)
     world.until(lambda: f"expired: {world.describe('old')}", lambda: not world.claim("old") and not world.left("old"), 25)
+    expect(time.monotonic() - begin >= 4, "it went before its time")  # creation times are in whole seconds
 
 
 def timeouts(world):
@@ -258,7 +271,7 @@ class Pair:
     def __init__(self, world):
         self.world, self.number = world, 0
         self.leader = self.replica()
-        world.cluster.wait("the lease", lambda: holder(world), 30)
+        world.cluster.wait("the lease", lambda: holder(world), 60)
         self.follower = self.replica(wait=False)
 
     def replica(self, wait=True):
@@ -291,12 +304,12 @@ def hand_over(number, what):
             pair.leader.process.send_signal(number)
         else:
             pair.leader.stop(number)
-        world.cluster.wait("another leader", lambda: holder(world) not in ("", before), 40)
+        world.cluster.wait("another leader", lambda: holder(world) not in ("", before), 90)
         took = time.monotonic() - begin
         if number == signal.SIGSTOP:
             pair.leader.process.send_signal(signal.SIGCONT)
             try:
-                status = pair.leader.process.wait(20)
+                status = pair.leader.process.wait(60)
             except Exception:
                 raise RuntimeError("a leader that lost its lease must leave, it goes on") from None
             expect(status != 0, "a leader that lost its lease left with status 0")
@@ -328,7 +341,7 @@ def main(argv=None):
                 cases.one(stop_and_start(way), world)
             if cases.bad:
                 print(provisioner.tail(12))
-        with Provisioner(world.cluster, world.simulator, name="provisioner-2", extra=["--registration-timeout=8s", "--repair-toleration=10m"]):
+        with Provisioner(world.cluster, world.simulator, name="provisioner-2", extra=["--registration-timeout=20s", "--repair-toleration=10m"]):
             cases.one(list_fails, world)
             cases.one(timeouts, world)
             cases.one(slow_to_ready, world)
