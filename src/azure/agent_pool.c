@@ -1,6 +1,7 @@
 /* agent_pool.c: see agent_pool.h; here what is read: names, a pool's JSON, whose it is, and the pool in a Node's providerID. */
 #include "azure/agent_pool.h"
 
+#include "azure/aks_machine.h"
 #include "codec/digest.h"
 #include "kube/meta.h"
 #include <ctype.h>
@@ -89,7 +90,8 @@ static void read_owner(struct agent_pool *p, const json_t *tags)
 bool agent_pool_read(struct agent_pool *p, const json_t *pool)
 {
 	const char *name = json_text_at(pool, "", "name", NULL), *slash = strrchr(name, '/');
-	name = slash ? slash + 1 : name; /* "cluster/pool", as templates name it */
+	bool machine = json_is_true(json_object_get(pool, "machine")); /* aks_machine_as_pool */
+	name = slash && !machine ? slash + 1 : name; /* "cluster/pool", as templates name it */
 	if (!name[0])
 		return false;
 	const json_t *properties = json_object_get(pool, "properties");
@@ -97,13 +99,17 @@ bool agent_pool_read(struct agent_pool *p, const json_t *pool)
 		.name = name, .state = label(properties, "provisioningState"), .vm_size = label(properties, "vmSize"),
 		.image_version = label(properties, "nodeImageVersion"), .etag = first_of(label(properties, "eTag"), label(pool, "etag")),
 		.spot = strcasecmp(label(properties, "scaleSetPriority"), "Spot") == 0,
+		.machine = machine, .resource_id = label(properties, "resourceId"),
 		.labels = json_object_get(properties, "nodeLabels"), .zones = json_object_get(properties, "availabilityZones"),
 	};
 	p->instance = instance_of(p->state, json_text_at(properties, "", "powerState", "code", NULL));
 	p->created_s = creation_of(label(p->labels, LABEL_CREATION_TIMESTAMP));
+	p->holds_machines = !machine && tag(json_object_get(properties, "tags"), TAG_MACHINES)[0];
 	read_owner(p, json_object_get(properties, "tags"));
 	return true;
 }
+
+bool agent_pool_mode_machines(const json_t *pool) { return strcasecmp(json_text_at(pool, "", "properties", "mode", NULL), "Machines") == 0; }
 
 bool agent_pool_is_of(const struct agent_pool *p, const struct claim_view *claim)
 {
@@ -171,16 +177,51 @@ static bool pool_of_machine(str name, bool scale_set, char pool[POOL_NAME_MAX + 
 	return true;
 }
 
+static const char *const SCALE_SET[] = {"subscriptions", "*", "resourceGroups", "*", "providers", "Microsoft.Compute", "virtualMachineScaleSets", "@", "virtualMachines", "*"};
+static const char *const MACHINE[] = {"subscriptions", "*", "resourceGroups", "*", "providers", "Microsoft.Compute", "virtualMachines", "@"};
+
+/* Without its scheme; empty for another. */
+static str path_of(const char *provider_id)
+{
+	static const char SCHEME[] = "azure://";
+	bool ours = provider_id && strncasecmp(provider_id, SCHEME, sizeof SCHEME - 1) == 0;
+	return ours ? str_of(provider_id + sizeof SCHEME - 1) : STR("");
+}
+
 bool agent_pool_of_provider_id(const char *provider_id, char pool[POOL_NAME_MAX + 1])
 {
-	static const char *const SCALE_SET[] = {"subscriptions", "*", "resourceGroups", "*", "providers", "Microsoft.Compute", "virtualMachineScaleSets", "@", "virtualMachines", "*"};
-	static const char *const MACHINE[] = {"subscriptions", "*", "resourceGroups", "*", "providers", "Microsoft.Compute", "virtualMachines", "@"};
-	static const char SCHEME[] = "azure://";
-	str name;
-	if (!provider_id || strncasecmp(provider_id, SCHEME, sizeof SCHEME - 1) != 0)
-		return false;
-	str path = str_of(provider_id + sizeof SCHEME - 1);
+	str path = path_of(provider_id), name;
 	if (match_path(path, SCALE_SET, sizeof SCALE_SET / sizeof SCALE_SET[0], &name))
 		return pool_of_machine(name, true, pool);
 	return match_path(path, MACHINE, sizeof MACHINE / sizeof MACHINE[0], &name) && pool_of_machine(name, false, pool);
+}
+
+/* "aks-<pool>-<machine>-<digits>-vm"; the machine's own name may have dashes. */
+static bool unit_of_vm(str name, char unit[UNIT_NAME_MAX + 1])
+{
+	static const char END[] = "-vm";
+	char read[UNIT_NAME_MAX + 1] = {0};
+	size_t a = str_find(name, '-', 0), b = a < name.len ? str_find(name, '-', a + 1) : name.len, end = name.len > sizeof END ? name.len - (sizeof END - 1) : 0, digits = end;
+	while (digits > 0 && isdigit((unsigned char)name.data[digits - 1]))
+		digits--;
+	if (b + 2 >= digits || digits == end || name.data[digits - 1] != '-' || !same(str_sub(name, 0, a), "aks") || !same(str_sub(name, end, name.len), END) ||
+	    digits - a - 2 > UNIT_NAME_MAX)
+		return false;
+	for (size_t i = a + 1; i < digits - 1; i++)
+		read[i - a - 1] = i == b ? '/' : (char)tolower((unsigned char)name.data[i]);
+	if (!aks_machine_unit_valid(read))
+		return false;
+	memcpy(unit, read, sizeof read);
+	return true;
+}
+
+bool agent_pool_unit_of_provider_id(const char *provider_id, char unit[UNIT_NAME_MAX + 1])
+{
+	char pool[POOL_NAME_MAX + 1];
+	str name;
+	if (agent_pool_of_provider_id(provider_id, pool)) {
+		snprintf(unit, UNIT_NAME_MAX + 1, "%s", pool);
+		return true;
+	}
+	return match_path(path_of(provider_id), MACHINE, sizeof MACHINE / sizeof MACHINE[0], &name) && unit_of_vm(name, unit);
 }

@@ -2,6 +2,7 @@
  * (catalog/class_field.h), then what the claim asks for, then what makes the pool ours. */
 #include "azure/agent_pool.h"
 
+#include "azure/aks_machine.h"
 #include "azure/arm.h"
 #include "catalog/class_field.h"
 #include "catalog/sku.h"
@@ -259,7 +260,7 @@ static void put_fixed(json_t *properties, const struct claim_view *claim, const 
 
 static int check_claim(const struct claim_view *claim, const struct offering *offering, const char *pool, struct err *err)
 {
-	if (!agent_pool_name_valid(pool))
+	if (!aks_machine_unit_valid(pool))
 		return err_set(err, ERR_INVALID, "'%.60s' is no name for an agent pool: 1 to 12 lower-case letters and digits, a letter first", pool);
 	if (!offering->instance_type || !offering->instance_type[0])
 		return err_set(err, ERR_INVALID, "the claim has no requirement for instance type (node.kubernetes.io/instance-type)");

@@ -152,11 +152,19 @@ char *arm_pool_path(const struct azure_environment *e, const char *pool)
 	put_cluster_path(e, &out);
 	buf_puts(&out, "/agentPools");
 	if (pool) {
+		const char *slash = strchr(pool, '/');
+		CLEANUP(mem_freep) char *name = mem_strndup(pool, slash ? (size_t)(slash - pool) : strlen(pool));
 		buf_putc(&out, '/');
-		put_escaped(&out, pool);
+		put_escaped(&out, name);
+		if (slash) {
+			buf_puts(&out, "/machines/");
+			put_escaped(&out, slash + 1);
+		}
 	}
 	return buf_take(&out);
 }
+
+const char *arm_api_version(const struct arm *a) { return a->options.api_version ? a->options.api_version : ARM_API_VERSION; }
 
 bool arm_same_id(const char *a, const char *b)
 {

@@ -42,13 +42,15 @@ struct arm_answer {
 	struct arm_error error;      /* set when status >= 300 (redirects are not followed) */
 };
 void arm_answer_done(struct arm_answer *a);
+const char *arm_api_version(const struct arm *a); /* of requests that name none */
 /* 0: an answer of whatever status; 1: not sent, the gate is closed for *wait_ms; -1: no answer (network, token): err. A write whose
  * answer was lost may have been done. */
 WARN_UNUSED int arm_send(struct arm *a, const struct arm_request *r, struct arm_answer *out, int64_t *wait_ms, struct err *err);
 /* Whether a status is worth another try (408, 429, 500, 502, 503, 504, and 0: no answer) and when: after Retry-After where it asks for
  * any, else ((2^attempt)-1) x 5 s x [0.8, 1.3), at most 60 s. attempt from 1. -1: not; also when more than 10 minutes are asked for. */
 int64_t arm_retry_ms(int status, int attempt, int64_t retry_after_ms);
-/* "/subscriptions/…/agentPools/NAME"; name NULL: the collection; elements escaped. Caller frees. */
+/* "/subscriptions/…/agentPools/NAME", of a machine "POOL/NAME" "…/agentPools/POOL/machines/NAME"; NULL: the collection; elements escaped.
+ * Caller frees. */
 char *arm_pool_path(const struct azure_environment *e, const char *pool);
 char *arm_cluster_path(const struct azure_environment *e);
 /* Case-insensitive comparison of resource ids. */

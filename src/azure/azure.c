@@ -14,7 +14,7 @@ static const struct metric_row FIGURE_ROWS[FIGURES] = {
 	[FIGURE_THROTTLED] = {"kaito_arm_throttled_total", "Requests that Azure Resource Manager answered with 429", METRIC_COUNTER, NULL, 0},
 	[FIGURE_LIST_AGE] = {"kaito_arm_list_age_seconds", "Age of the last complete list of agent pools", METRIC_GAUGE, NULL, 0},
 };
-static const char *const CLASS_NAMES[ARM_CLASSES] = {"list", "get", "delete", "put", "operation", "other"};
+static const char *const CLASS_NAMES[ARM_CLASSES] = {"list", "get", "delete", "put", "put_machine", "operation", "other"};
 
 static void on_call(void *context, enum arm_class class, const char *method, int status, double seconds)
 {
@@ -74,6 +74,7 @@ static void azure_free(struct cloud *c)
 	offerings_free(a->offerings);
 	flights_free(a->flights);
 	quota_free(a->quota);
+	aks_machine_deletions_free(a->deletions);
 	metrics_free(a->metrics);
 	free(a);
 }
@@ -104,7 +105,7 @@ static const struct cloud_ops OPS = {
 
 static void connect_arm(struct azure *a)
 {
-	const struct azure_options *o = &a->options;
+	const struct azure_options *o = &a->options; /* with the api-version that was chosen */
 	a->tokens = token_cache_new(o->environment, o->cancel);
 	a->throttle = throttle_new(NULL);
 	a->arm = arm_new(&(struct arm_options){
@@ -124,9 +125,12 @@ struct cloud *azure_new(const struct azure_options *o)
 	a->cloud.ops = &OPS;
 	a->options = *o;
 	a->environment = o->environment;
+	if (o->machines) /* everything in one version: lists too must know the mode */
+		a->options.api_version = aks_machine_version(o->api_version);
 	a->offerings = offerings_new();
 	a->flights = flights_new();
 	a->quota = quota_new();
+	a->deletions = aks_machine_deletions_new();
 	a->metrics = metrics_new(FIGURE_ROWS, FIGURES, NULL);
 	a->started_ms = clock_now_ms();
 	a->started_s = clock_wall_s();

@@ -1,4 +1,4 @@
-/* azure.h: claims fulfilled by AKS agent pools, one pool of one VM per claim. */
+/* azure.h: claims fulfilled by AKS: one agent pool of one VM per claim, or one machine each in a single pool (aks_machine.h). */
 #pragma once
 #include "azure/environment.h"
 #include "cloud/cloud.h"
@@ -6,7 +6,9 @@
 
 struct azure_options {
 	const struct azure_environment *environment; /* borrowed */
-	const char *api_version;                     /* NULL: 2024-01-01 */
+	const char *api_version;                     /* NULL: 2024-01-01; for machines AKS_MACHINE_API_VERSION where that is later */
+	bool machines;                               /* a machine per claim in one agent pool, not an agent pool per claim */
+	const char *machines_pool;                   /* that pool's name; NULL: AKS_MACHINE_POOL */
 	const char *user_agent;
 	struct cloud_hooks hooks;
 	bool quota_preflight;                        /* ask Microsoft.Compute usages before the PUT */

@@ -38,7 +38,7 @@ static void put_request(struct azure *a, const char *pool, const json_t *body, s
 {
 	CLEANUP(mem_freep) char *path = arm_pool_path(a->environment, pool);
 	buf_printf(out, "PUT %s%s?api-version=%s\nIf-None-Match: *\nContent-Type: application/json\n\n", a->environment->arm, path,
-		   a->options.api_version ? a->options.api_version : ARM_API_VERSION);
+		   azure_unit_version(a, pool) ? azure_unit_version(a, pool) : ARM_API_VERSION);
 	json_print(body, JSON_PRINT_INDENT, out);
 	buf_putc(out, '\n');
 }
@@ -59,7 +59,9 @@ static void put_left_out(const struct claim_view *claim, const json_t *labels, s
 static void put_facts(const struct claim_view *claim, const char *pool, const json_t *body, struct buf *out)
 {
 	const json_t *p = json_object_get(body, "properties");
-	buf_printf(out, "agent pool: %s%s\n", pool, strcmp(pool, claim->name) == 0 ? ", as the claim" : ", a hash of the claim's name, which is no name for an agent pool");
+	const char *slash = strchr(pool, '/'), *name = slash ? slash + 1 : pool;
+	buf_printf(out, "%s: %s%s%s\n", azure_unit_word(pool), pool, strcmp(name, claim->name) == 0 ? ", as the claim" : ", a hash of the claim's name, which is no name for an ",
+		   strcmp(name, claim->name) == 0 ? "" : azure_unit_word(pool));
 	buf_printf(out, "disk: %lld GiB (requested %lld)\n", (long long)json_integer_value(json_object_get(p, "osDiskSizeGB")), (long long)(claim->storage_bytes >> 30));
 	buf_printf(out, "image: %s%s%s\n", json_string_value(json_object_get(p, "osSKU")), claim->image_family && claim->image_family[0] ? ", from " ANNOTATION_IMAGE_FAMILY "=" : "",
 		   claim->image_family ? claim->image_family : "");
@@ -87,15 +89,17 @@ int azure_explain(struct cloud *c, const struct claim_view *claim, struct buf *o
 {
 	struct azure *a = (struct azure *)c;
 	struct explanation e = {.a = a, .out = &(struct buf){0}};
-	char pool[POOL_NAME_MAX + 1];
-	CLEANUP(json_decrefp) json_t *body = NULL;
-	agent_pool_name(claim, pool);
+	char pool[UNIT_NAME_MAX + 1];
+	CLEANUP(json_decrefp) json_t *body = NULL, *request = NULL;
+	azure_unit_of(a, claim, pool);
 	launch_each_offering(claim, a->environment->location, each_offering, &e);
 	/* Without an open offering the most wanted one shows what is wrong with the claim, if anything is. */
 	const struct offering wanted = {claim->n_instance_types ? claim->instance_types[0] : NULL, claim->n_zones ? claim->zones[0] : "", claim->spot};
-	int made = agent_pool_body(claim, e.found ? &e.chosen : &wanted, pool, a->options.api_version, &body, err);
+	int made = agent_pool_body(claim, e.found ? &e.chosen : &wanted, pool, azure_unit_version(a, pool), &body, err);
+	if (made == 0)
+		made = azure_unit_body(a, claim, e.found ? &e.chosen : &wanted, pool, &request, err);
 	if (made == 0) {
-		put_request(a, pool, body, out);
+		put_request(a, pool, request, out);
 		buf_puts(out, "\nwhy\n");
 		put_facts(claim, pool, body, out);
 		put_quota(a, e.found ? &e.chosen : &wanted, out);

@@ -1,4 +1,4 @@
-/* instances.c: agent pools as instances for those who collect garbage and repair: get, list, reap. */
+/* instances.c: agent pools and machines as instances for those who collect garbage and repair: get, list, reap. */
 #include "azure/fulfilment.h"
 
 #include "base/clock.h"
@@ -22,15 +22,15 @@ static int find_pool(struct azure *a, const char *pool, json_t **out, struct err
 		return 0;
 	int found = azure_read_pool(a, pool, out, &wait_ms, err);
 	if (found == 2)
-		return err_set(err, ERR_BUSY, "agent pool %s: the request budget is used up for %lld ms", pool, (long long)wait_ms);
+		return err_set(err, ERR_BUSY, "%s %s: the request budget is used up for %lld ms", azure_unit_word(pool), pool, (long long)wait_ms);
 	return found;
 }
 
 int azure_get(struct cloud *c, const char *provider_id, void (*fn)(void *context, const struct instance *i), void *context, struct err *err)
 {
 	struct azure *a = (struct azure *)c;
-	char name[POOL_NAME_MAX + 1];
-	if (!agent_pool_of_provider_id(provider_id, name))
+	char name[UNIT_NAME_MAX + 1];
+	if (!agent_pool_unit_of_provider_id(provider_id, name))
 		return 1;
 	CLEANUP(json_decrefp) json_t *pool = NULL;
 	int found = find_pool(a, name, &pool, err);
@@ -51,9 +51,10 @@ static void list_one(void *context, const json_t *pool)
 	struct agent_pool p;
 	if (!agent_pool_read(&p, pool) || !p.ours)
 		return;
-	CLEANUP(json_decrefp) json_t *node = azure_node(l->a, p.name, NULL);
+	CLEANUP(json_decrefp) json_t *node = p.machine ? NULL : azure_node(l->a, p.name, NULL);
+	CLEANUP(mem_freep) char *vm = mem_printf("azure://%s", p.resource_id);
 	struct instance i;
-	fill(&i, &p, json_text_at(node, "", "spec", "providerID", NULL));
+	fill(&i, &p, p.resource_id[0] ? vm : json_text_at(node, "", "spec", "providerID", NULL));
 	l->fn(l->context, &i);
 }
 
@@ -76,15 +77,15 @@ int azure_reap(struct cloud *c, const struct instance *i, struct err *err)
 	if (!pool || !agent_pool_read(&p, pool))
 		return 0; /* gone since it was listed */
 	if (!p.ours || strcmp(p.claim, i->claim) != 0 || strcmp(p.claim_uid, i->claim_uid) != 0)
-		return err_set(err, ERR_CONFLICT, "agent pool %s is not the one that was listed", i->name);
+		return err_set(err, ERR_CONFLICT, "%s %s is not the one that was listed", azure_unit_word(i->name), i->name);
 	switch (azure_delete_pool(a, pool, &attempts, &operation, &wait_ms, &why, err)) {
 	case 0:
 	case 1:
 		return 0;
 	case 2:
-		return err_set(err, ERR_BUSY, "agent pool %s cannot be deleted now; again in %lld ms", i->name, (long long)wait_ms);
+		return err_set(err, ERR_BUSY, "%s %s cannot be deleted now; again in %lld ms", azure_unit_word(i->name), i->name, (long long)wait_ms);
 	case 3:
-		return err_set(err, ERR_PROTOCOL, "agent pool %s is not deleted: %.180s", i->name, why.message);
+		return err_set(err, ERR_PROTOCOL, "%s %s is not deleted: %.180s", azure_unit_word(i->name), i->name, why.message);
 	default:
 		return -1;
 	}

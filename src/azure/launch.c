@@ -1,4 +1,4 @@
-/* launch.c: one step of creating the agent pool of a claim. Where it stands is the memo's phase; what happens next is a function per phase
+/* launch.c: one step of creating the agent pool, or the machine, of a claim. Where it stands is the memo's phase; what happens next is a function per phase
  * (PHASES below). The rules:
  * - the memo of a phase is stored before its requests are sent, so a PUT is never sent without a trace of it;
  * - a PUT whose effect is unknown (another process's, or an answer that was lost) is followed by a look before the next, and every PUT
@@ -64,8 +64,8 @@ static int conflict(struct launch *l, const struct agent_pool *p)
 	char message[CLOUD_MESSAGE_MAX];
 	if (p->instance == INSTANCE_DELETING)
 		return launch_wait(l, SAFETY_MS, "", "waits for an agent pool of this name to be deleted");
-	snprintf(message, sizeof message, "%s: an agent pool named %s exists and belongs to %s%s; it is not touched. Delete it, or give the claim another name",
-		 CONFLICT_REASON, l->pool, p->ours ? "an earlier claim " : "somebody else", p->ours ? p->claim : "");
+	snprintf(message, sizeof message, "%s: %s %s named %s exists and belongs to %s%s; it is not touched. Delete it, or give the claim another name",
+		 CONFLICT_REASON, aks_machine_is(l->pool) ? "a" : "an", azure_unit_word(l->pool), l->pool, p->ours ? "an earlier claim " : "somebody else", p->ours ? p->claim : "");
 	launch_terminal(l, CONFLICT_REASON, message);
 	l->out->retry_ms = p->ours ? CONFLICT_MS : 0;
 	return 0;
@@ -111,30 +111,42 @@ static int accepted(struct launch *l, const char *path, const struct arm_answer 
 	enum operation_state state = OPERATION_RUNNING;
 	struct err ignored = ERR_INIT; /* an answer that names no way to ask: the list tells */
 	json_t *operation = NULL;
-	struct agent_pool p;
+	CLEANUP(json_decrefp) json_t *unit = azure_unit_answer(l->pool, answer->body);
 	if (operation_begin(&o, "PUT", path, answer, &state, &ignored) == 0 && o.style != OPERATION_NONE)
 		operation = operation_json(&o);
 	operation_done(&o);
 	l->flight->put_unsure = true; /* until the memo that says so is stored */
 	l->flight->attempts = 0;
 	l->flight->look_ms = clock_now_ms();
-	if (agent_pool_read(&p, answer->body))
-		pools_learn(l->a->pools, l->pool, answer->body);
+	if (unit)
+		pools_learn(l->a->pools, l->pool, unit);
 	quota_take(l->a->quota, l->memo.sku, l->memo.spot);
 	return launch_persist(l, MEMO_RUNNING, operation);
 }
 
+/* The pool went meanwhile: it is looked at, and made again. */
+static int without_pool(struct launch *l)
+{
+	atomic_store(&l->a->machines_pool_ms, clock_now_ms());
+	return launch_wait(l, azure_in_progress_ms(l->flight->attempts++), "", "the agent pool of machines is gone; it is made again");
+}
+
 static int put(struct launch *l)
 {
+	bool machine = aks_machine_is(l->pool);
 	CLEANUP(json_decrefp) json_t *body = NULL;
 	const struct offering o = {l->memo.sku, l->memo.zone, l->memo.spot};
 	char message[CLOUD_MESSAGE_MAX];
-	if (agent_pool_body(l->claim, &o, l->pool, l->a->options.api_version, &body, l->err) < 0) {
+	if (azure_unit_body(l->a, l->claim, &o, l->pool, &body, l->err) < 0) {
 		snprintf(message, sizeof message, "InvalidClaim: %s", l->err->message);
 		return launch_terminal(l, "InvalidClaim", message);
 	}
+	int there = machine ? launch_machines_pool(l) : 0;
+	if (there != 0)
+		return there < 0 ? -1 : 0;
 	CLEANUP(mem_freep) char *path = arm_pool_path(l->a->environment, l->pool);
-	struct arm_request q = {.method = "PUT", .url = path, .body = body, .if_none_match = "*", .class = ARM_PUT, .pool = l->pool};
+	struct arm_request q = {.method = "PUT", .url = path, .api_version = azure_unit_version(l->a, l->pool), .body = body, .if_none_match = "*",
+				.class = machine ? ARM_PUT_MACHINE : ARM_PUT, .pool = l->pool};
 	CLEANUP(arm_answer_done) struct arm_answer answer = {0};
 	int64_t wait_ms = 0;
 	int sent = arm_send(l->a->arm, &q, &answer, &wait_ms, l->err);
@@ -147,6 +159,8 @@ static int put(struct launch *l)
 		l->flight->look_ms = clock_now_ms();
 		return -1;
 	}
+	if (machine && answer.status == 404)
+		return without_pool(l);
 	return answer.status < 300 ? accepted(l, path, &answer) : launch_refused(l, &answer);
 }
 
@@ -204,11 +218,19 @@ static json_t *labels_of_pool(struct launch *l, const json_t *pool)
 	const struct offering o = {l->memo.sku, l->memo.zone, l->memo.spot};
 	struct err ignored = ERR_INIT; /* a class that became unusable since: then there are fewer labels */
 	json_t *known = json_at(pool, "properties", "nodeLabels", NULL);
-	if (!known && agent_pool_body(l->claim, &o, l->pool, l->a->options.api_version, &body, &ignored) == 0)
+	if (!known && agent_pool_body(l->claim, &o, l->pool, azure_unit_version(l->a, l->pool), &body, &ignored) == 0)
 		known = json_at(body, "properties", "nodeLabels", NULL);
 	return known ? json_deep_copy(known) : json_object();
 }
 
+/* The Node's own, or that of the machine's VM. */
+static char *provider_id_of(const json_t *node, const json_t *unit)
+{
+	const char *id = json_text_at(node, "", "spec", "providerID", NULL);
+	return id[0] ? mem_strdup(id) : mem_printf("azure://%s", json_text_at(unit, "", "properties", "resourceId", NULL));
+}
+
+/* node NULL: a machine that Azure has made; its Node comes. */
 static int done(struct launch *l, const json_t *node)
 {
 	CLEANUP(json_decrefp) json_t *pool = pools_known(l->a->pools, l->pool);
@@ -223,7 +245,7 @@ static int done(struct launch *l, const json_t *node)
 	l->out->step = STEP_DONE;
 	memo_advance(&l->memo, MEMO_MADE, l->a->incarnation, NULL);
 	l->out->memo = memo_text(&l->memo);
-	l->out->provider_id = mem_strdup(json_text_at(node, "", "spec", "providerID", NULL));
+	l->out->provider_id = provider_id_of(node, pool);
 	l->out->image_id = image[0] ? mem_strdup(image) : NULL;
 	l->out->labels = labels;
 	l->out->capacity = json_incref(json_at(node, "status", "capacity", NULL));
@@ -232,20 +254,20 @@ static int done(struct launch *l, const json_t *node)
 	return 0;
 }
 
-/* ARM keeps the reason of a failure with the operation, newer versions with the pool as well. */
+/* ARM keeps the reason of a failure with the operation, newer versions with the pool as well, and the machine always tells. */
 static int pool_failed(struct launch *l, const json_t *pool)
 {
 	struct arm_error error = {0};
 	enum operation_state state = OPERATION_RUNNING;
 	struct err ignored = ERR_INIT; /* then the pool's own words must do */
 	int64_t wait_ms = 0;
-	int asked = azure_poll(l->a, &l->memo, &state, &error, &wait_ms, &ignored);
+	const json_t *own = json_at(pool, "properties", "status", "provisioningError", NULL);
+	int asked = aks_machine_is(l->pool) && own ? -1 : azure_poll(l->a, &l->memo, &state, &error, &wait_ms, &ignored);
 	if (asked == 1)
 		return launch_wait(l, wait_ms, "", "");
 	if (asked < 0 || (state != OPERATION_FAILED && state != OPERATION_CANCELED)) {
-		const json_t *own = json_at(pool, "properties", "status", "provisioningError", NULL);
 		CLEANUP(json_decrefp) json_t *plain = json_pack("{s:s,s:o}", "code", "AgentPoolFailed", "message",
-								json_sprintf("agent pool %s is in state Failed; Azure keeps no reason with it", l->pool));
+								json_sprintf("%s %s is in state Failed; Azure keeps no reason with it", azure_unit_word(l->pool), l->pool));
 		arm_error_done(&error);
 		error = (struct arm_error){0};
 		arm_error_of_json(&error, 0, own ? own : plain);
@@ -286,11 +308,13 @@ static int without_node(struct launch *l, const json_t *pool)
 {
 	char message[300] = "";
 	int64_t late_s = clock_wall_s() - l->memo.started_s;
-	(void)pool;
+	struct agent_pool p;
+	if (agent_pool_read(&p, pool) && p.machine && p.resource_id[0])
+		return done(l, NULL);
 	pools_settled(l->a->pools, l->pool);
 	if (late_s >= NODE_LATE_S)
-		snprintf(message, sizeof message, "agent pool %s is ready but its Node has not joined for %lld minutes: check the VM's extensions, and the subnet's "
-			 "outbound connections, DNS and security group", l->pool, (long long)late_s / 60);
+		snprintf(message, sizeof message, "%s %s is ready but its Node has not joined for %lld minutes: check the VM's extensions, and the subnet's "
+			 "outbound connections, DNS and security group", azure_unit_word(l->pool), l->pool, (long long)late_s / 60);
 	return launch_wait(l, NODE_LOOK_MS, message[0] ? "NodeNotJoined" : "", message);
 }
 
@@ -471,7 +495,7 @@ int azure_launch(struct cloud *c, const struct claim_view *claim, struct launch_
 		return 0;
 	}
 	if (memo_read(&l.memo, claim->memo, &ignored) < 0 || !l.memo.pool[0])
-		agent_pool_name(claim, l.memo.pool);
+		azure_unit_of(a, claim, l.memo.pool);
 	l.pool = l.memo.pool;
 	int result = PHASES[l.memo.phase](&l);
 	flights_give(a->flights, claim->uid, result == 0 && out->step == STEP_DONE);

@@ -7,7 +7,7 @@ struct launch {
 	const struct claim_view *claim;
 	struct flight *flight;
 	struct memo memo;
-	const char *pool;         /* memo.pool */
+	const char *pool;         /* memo.pool: the unit */
 	struct launch_result *out;
 	struct err *err;
 };
@@ -29,6 +29,11 @@ int launch_next_offering(struct launch *l);
 void launch_cool(struct azure *a, const struct memo *m, const struct failure *f);
 /* Reads the region's counters when they are due. Best effort. */
 void launch_read_quota(struct azure *a);
+
+/* --- the pool of machines (launch_machines.c) ---------------------------------------------------------------------- */
+
+/* Whether a machine can be made in its pool. 0: yes; 1: not now, the result says why; -1. */
+WARN_UNUSED int launch_machines_pool(struct launch *l);
 
 /* --- refusals (launch_failure.c) ----------------------------------------------------------------------------------- */
 

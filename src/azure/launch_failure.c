@@ -22,7 +22,7 @@ uint64_t launch_body_hash(const struct launch *l)
 	CLEANUP(json_decrefp) json_t *body = NULL;
 	const struct offering o = {l->memo.sku, l->memo.zone, l->memo.spot};
 	struct err ignored = ERR_INIT;
-	if (agent_pool_body(l->claim, &o, l->pool, l->a->options.api_version, &body, &ignored) < 0)
+	if (azure_unit_body(l->a, l->claim, &o, l->pool, &body, &ignored) < 0)
 		return 0;
 	CLEANUP(buf_done) struct buf text = {0};
 	json_print(body, JSON_PRINT_SORTED, &text);

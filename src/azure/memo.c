@@ -2,6 +2,7 @@
  * is this claim's is never believed from here but read from the pool's own tags. */
 #include "azure/memo.h"
 
+#include "azure/aks_machine.h"
 #include "base/clock.h"
 #include "base/limits.h"
 #include "codec/json.h"
@@ -41,8 +42,8 @@ static int read_members(struct memo *m, const json_t *object, struct err *err)
 	    json_get_int_in(object, "started", "memo", 0, INT64_MAX, &m->started_s, err) < 0 ||
 	    json_get_object(object, "operation", "memo", &operation, err) < 0)
 		return -1;
-	if (!agent_pool_name_valid(m->pool))
-		return err_set(err, ERR_INVALID, "memo.pool is no name of an agent pool");
+	if (!aks_machine_unit_valid(m->pool))
+		return err_set(err, ERR_INVALID, "memo.pool is no name of an agent pool or machine");
 	m->operation = json_incref((json_t *)(uintptr_t)operation);
 	return 0;
 }

@@ -17,7 +17,7 @@ enum memo_phase {
 #define MEMO_ZONE_MAX 63
 struct memo {
 	enum memo_phase phase;
-	char pool[POOL_NAME_MAX + 1];
+	char pool[UNIT_NAME_MAX + 1]; /* or the machine: a unit */
 	char sku[MEMO_SKU_MAX + 1], zone[MEMO_ZONE_MAX + 1];
 	bool spot;
 	int64_t attempt;          /* offerings tried before this one */

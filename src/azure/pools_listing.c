@@ -2,6 +2,7 @@
 #include "azure/pools_listing.h"
 
 #include "azure/agent_pool.h"
+#include "azure/aks_machine_listing.h"
 #include "base/limits.h"
 #include "codec/json.h"
 #include "kube/meta.h"
@@ -18,14 +19,26 @@ static json_t *only(const json_t *object, const char *const *names)
 
 char *pools_listing_text(const json_t *pool)
 {
-	static const char *const TOP[] = {"name", "etag", NULL}; /* properties come after */
+	static const char *const TOP[] = {"name", "etag", "machine", NULL}; /* properties come after */
 	static const char *const PROPERTIES[] = {"provisioningState", "powerState", "vmSize", "nodeImageVersion", "eTag", "tags", "nodeLabels", "scaleSetPriority",
-						 "availabilityZones", "status", NULL};
+						 "availabilityZones", "status", "mode", "resourceId", NULL};
 	CLEANUP(json_decrefp) json_t *kept = only(pool, TOP);
 	json_object_set_new(kept, "properties", only(json_object_get(pool, "properties"), PROPERTIES));
 	struct buf out = {0};
 	json_print(kept, JSON_PRINT_COMPACT, &out);
 	return buf_take(&out);
+}
+
+/* Pools that hold machines of ours; the machines of others are none of our business. */
+struct holders { char (*names)[POOL_NAME_MAX + 1]; size_t n, cap; };
+
+static void note_holder(struct holders *h, const struct agent_pool *p)
+{
+	if (!p->holds_machines || !agent_pool_name_valid(p->name))
+		return;
+	if (h->n == h->cap)
+		h->names = mem_realloc(h->names, (h->cap = h->cap ? h->cap * 2 : 4) * sizeof *h->names);
+	snprintf(h->names[h->n++], sizeof *h->names, "%s", p->name);
 }
 
 static int refused(const struct arm_answer *a, struct err *err)
@@ -37,7 +50,7 @@ static int refused(const struct arm_answer *a, struct err *err)
 }
 
 /* *next: the following page's address, NULL when this is the last. */
-static int read_page(const struct arm_answer *a, struct map *out, char **next, struct err *err)
+static int read_page(const struct arm_answer *a, struct map *out, struct holders *holders, char **next, struct err *err)
 {
 	const json_t *pools = json_object_get(a->body, "value"), *pool;
 	size_t i;
@@ -47,8 +60,10 @@ static int read_page(const struct arm_answer *a, struct map *out, char **next, s
 		return err_set(err, ERR_PROTOCOL, "listing the agent pools: the answer has no array 'value'");
 	json_array_foreach(pools, i, pool) {
 		struct agent_pool p;
-		if (agent_pool_read(&p, pool))
-			map_put(out, str_of(p.name), pools_listing_text(pool));
+		if (!agent_pool_read(&p, pool))
+			continue;
+		map_put(out, str_of(p.name), pools_listing_text(pool));
+		note_holder(holders, &p);
 	}
 	const char *link = json_text_at(a->body, "", "nextLink", NULL);
 	*next = link[0] ? mem_strdup(link) : NULL;
@@ -56,14 +71,14 @@ static int read_page(const struct arm_answer *a, struct map *out, char **next, s
 }
 
 /* Replaces *url by the next page's address. */
-static int one_page(struct arm *arm, char **url, struct map *out, int64_t *wait_ms, struct err *err)
+static int one_page(struct arm *arm, char **url, struct map *out, struct holders *holders, int64_t *wait_ms, struct err *err)
 {
 	struct arm_request q = {.method = "GET", .url = *url, .class = ARM_LIST};
 	struct arm_answer a = {0};
 	int sent = arm_send(arm, &q, &a, wait_ms, err);
 	if (sent == 0) {
 		char *next = NULL;
-		sent = read_page(&a, out, &next, err);
+		sent = read_page(&a, out, holders, &next, err);
 		free(*url);
 		*url = next;
 	}
@@ -71,15 +86,25 @@ static int one_page(struct arm *arm, char **url, struct map *out, int64_t *wait_
 	return sent;
 }
 
-int pools_listing(struct arm *arm, const struct azure_environment *e, struct map *out, int64_t *wait_ms, struct err *err)
+static int all_pages(struct arm *arm, const struct azure_environment *e, struct map *out, struct holders *holders, int64_t *wait_ms, struct err *err)
 {
 	CLEANUP(mem_freep) char *url = arm_pool_path(e, NULL);
 	for (int page = 0; url; page++) {
 		if (page == LIMIT_POOL_PAGES)
 			return err_set(err, ERR_LIMIT, "listing the agent pools: more than %d pages", LIMIT_POOL_PAGES);
-		int done = one_page(arm, &url, out, wait_ms, err);
+		int done = one_page(arm, &url, out, holders, wait_ms, err);
 		if (done != 0)
 			return done;
 	}
 	return 0;
+}
+
+int pools_listing(struct arm *arm, const struct azure_environment *e, struct map *out, int64_t *wait_ms, struct err *err)
+{
+	struct holders holders = {0};
+	int done = all_pages(arm, e, out, &holders, wait_ms, err);
+	for (size_t i = 0; done == 0 && i < holders.n; i++)
+		done = aks_machine_listing(arm, e, holders.names[i], out, wait_ms, err);
+	free(holders.names);
+	return done;
 }

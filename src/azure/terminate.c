@@ -104,7 +104,10 @@ static int delete_pool(struct terminate *t, const json_t *pool)
 	struct failure why;
 	json_t *operation = NULL;
 	int64_t wait_ms = 0;
-	int deleted = azure_delete_pool(t->a, pool, &t->flight->attempts, &operation, &wait_ms, &why, t->err);
+	int deleted = aks_machine_is(t->pool) ? azure_delete_machine_batched(t->a, pool, t->flight, &operation, &wait_ms, &why, t->err) :
+		azure_delete_pool(t->a, pool, &t->flight->attempts, &operation, &wait_ms, &why, t->err);
+	if (deleted == 4)
+		return hold_on(t, wait_ms, "", "");
 	if (deleted != 1)
 		t->flight->look_ms = clock_now_ms();
 	switch (deleted) {
@@ -156,7 +159,7 @@ static int being_deleted(struct terminate *t)
 {
 	bool slow = t->memo.phase == MEMO_DELETING && clock_wall_s() - t->memo.started_s > SLOW_S;
 	pools_expect(t->a->pools, t->pool, t->claim->name);
-	return hold_on(t, SAFETY_MS, slow ? "DeletionSlow" : "", slow ? "Azure has been deleting the agent pool for more than 20 minutes" : "");
+	return hold_on(t, SAFETY_MS, slow ? "DeletionSlow" : "", slow ? "Azure has been deleting it for more than 20 minutes" : "");
 }
 
 static int present(struct terminate *t, const json_t *pool)
@@ -171,6 +174,8 @@ static int present(struct terminate *t, const json_t *pool)
 		return hold_on(t, wait_ms, t->flight->reason, t->flight->message);
 	if (t->memo.phase == MEMO_DELETING)
 		return not_deleted(t, pool);
+	if (p.machine)
+		return delete_pool(t, pool);
 	if (p.instance == INSTANCE_CREATING && t->memo.phase != MEMO_ABORTING)
 		return persist(t, MEMO_ABORTING, NULL);
 	if (p.instance == INSTANCE_CREATING && !t->flight->abort_sent)
@@ -219,7 +224,7 @@ int azure_terminate(struct cloud *c, const struct claim_view *claim, struct term
 		begin_ending(t.flight);
 	t.readable = memo_read(&t.memo, claim->memo, &ignored) == 0;
 	if (!t.memo.pool[0])
-		agent_pool_name(claim, t.memo.pool);
+		azure_unit_of(a, claim, t.memo.pool);
 	t.pool = t.memo.pool;
 	int result = step(&t);
 	flights_give(a->flights, claim->uid, result == 0 && out->step == STEP_DONE);

@@ -66,6 +66,7 @@
 #define LIMIT_COOLED_OFFERINGS 512                 /* instance types, zones and capacity types known to be unavailable at a time */
 #define LIMIT_MEMO_BYTES ((size_t)16 << 10)          /* what the annotation of a claim keeps of an operation of the cloud */
 #define LIMIT_POOL_PAGES 100                       /* pages of one listing of agent pools */
+#define LIMIT_MACHINE_BATCH 100                     /* machines that one request deletes */
 #define LIMIT_SIMULATOR_POOLS 10000                /* agent pools of the simulated cluster */
 #define LIMIT_SIMULATOR_NODES 1000                 /* machines of one simulated pool, as AKS */
 #define LIMIT_SIMULATOR_MACHINES 100000            /* machines of all simulated pools */

@@ -63,8 +63,10 @@ struct cloud_hooks {
 	const atomic_int_fast64_t *until_ms;
 };
 /* Index keys of the Nodes' informer (nodes/caches.c). */
-#define NODE_KEY_PROVIDER "provider:" /* a hash of spec.providerID: nodes_index_key of nodes/nodes.h */
+#define NODE_KEY_PROVIDER "provider:" /* a hash of spec.providerID: cloud_node_key */
 #define NODE_KEY_POOL "pool:"         /* label agentpool */
+
+char *cloud_node_key(const char *provider_id); /* of any case; caller frees */
 
 struct cloud; /* the implementation's own */
 struct cloud_ops {

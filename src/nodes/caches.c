@@ -6,8 +6,6 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "kube/meta.h"
-#include <ctype.h>
-#include <inttypes.h>
 #include <string.h>
 
 /* Removes every member of `object` but the named ones (NULL-terminated). */
@@ -120,18 +118,9 @@ static bool keep_node(json_t *node)
 	return true;
 }
 
-/* A providerID is long and is kept four times, so its key is a hash of it, of any case. */
-static char *provider_key(const char *value)
-{
-	CLEANUP(mem_freep) char *lower = mem_strdup(value);
-	for (char *c = lower; *c; c++)
-		*c = (char)tolower((unsigned char)*c);
-	return mem_printf("%s%016" PRIx64, NODE_KEY_PROVIDER, map_hash(str_of(lower)));
-}
-
 char *nodes_index_key(const char *prefix, const char *value)
 {
-	return strcmp(prefix, NODE_KEY_PROVIDER) == 0 ? provider_key(value) : mem_printf("%s%s", prefix, value);
+	return strcmp(prefix, NODE_KEY_PROVIDER) == 0 ? cloud_node_key(value) : mem_printf("%s%s", prefix, value);
 }
 
 static void add_key(void (*add)(void *list, const char *key), void *list, const char *prefix, const char *value)
