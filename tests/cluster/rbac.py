@@ -11,6 +11,7 @@ import json
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 import compare
@@ -31,6 +32,7 @@ RUNS = (
     ("karpenter", ["nodeProvisioner=karpenter"], ("karpenter-inference", "karpenter-tuning")),
     ("gate", ["featureGates.enableMultiRoleInferenceController=true"], ("gate-multirole",)),
 )
+WAIT_S = 120  # for one step, of which the slowest takes some seconds
 # run, group, resource, verb (globs) and why no run uses it.
 EXEMPT = ()
 
@@ -39,14 +41,14 @@ def render(values, chart=CHART, release="kaito-workspace", namespace=RELEASE_NAM
     command = [program("helm"), "template", release, str(chart), "--namespace", namespace, "--include-crds"]
     for value in values:
         command += ["--set", value]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    run = subprocess.run(command, capture_output=True, text=True, timeout=WAIT_S)
     if run.returncode:
         raise RuntimeError("helm template: " + run.stderr.strip())
     return compare.load_all(run.stdout)
 
 
 def lint(chart=CHART):
-    run = subprocess.run([program("helm"), "lint", "--strict", str(chart)], capture_output=True, text=True, timeout=60)
+    run = subprocess.run([program("helm"), "lint", "--strict", str(chart)], capture_output=True, text=True, timeout=WAIT_S)
     return [] if run.returncode == 0 and "WARNING" not in run.stdout else ["helm lint: " + run.stdout.strip() + run.stderr.strip()]
 
 
@@ -60,7 +62,7 @@ def apply(cluster, objects, namespace=RELEASE_NAMESPACE):
             text = "\n---\n".join(json.dumps(o) for o in part)
             cluster.kubectl("apply", "--server-side", "--force-conflicts", "-n", namespace, "-f", "-", given=text)
         if part is crds and part:
-            cluster.wait("the chart's CRDs", lambda: cluster.established([o["metadata"]["name"] for o in crds]), 30)
+            cluster.wait("the chart's CRDs", lambda: cluster.established([o["metadata"]["name"] for o in crds]), WAIT_S)
 
 
 def deployment(objects):
@@ -185,7 +187,7 @@ def answers(cluster):
     bad = {"apiVersion": "kaito.sh/v1beta1", "kind": "Workspace", "metadata": {"name": "bad", "namespace": "default"},
            "resource": {"instanceType": "Standard_NC24ads_A100_v4", "labelSelector": {"matchLabels": {"a": "b"}}},
            "inference": {"preset": {"name": "no-such-model"}}}
-    end = time.monotonic() + 20
+    end = time.monotonic() + WAIT_S
     while True:
         run = cluster.kubectl("create", "-f", "-", given=json.dumps(bad), check=False)
         if "Unsupported inference preset name no-such-model: inference.presetName" in run.stderr:
@@ -198,23 +200,25 @@ def answers(cluster):
 
 
 class LateClaims(proxy.Policy):
-    """The answer to the first claim (or pool, or set) is lost and the watch tells of it late: the controller must look it up by name."""
+    """The answer to the first claim (or pool, or set) is lost, and the watch tells of it only when the controller has looked it up by name."""
 
     KINDS = ("/nodeclaims", "/nodepools", "/inferencesets")
 
     def __init__(self):
         super().__init__()
-        self.lost = 0.0
+        self.lost, self.found = None, threading.Event()
 
     def after(self, call, status, body):
         if call.method == "POST" and call.bare.endswith(self.KINDS) and status == 201 and not self.lost:
-            self.lost = time.monotonic()
+            self.lost = f"{call.bare}/{json.loads(body)['metadata']['name']}"
             raise proxy.Drop
+        if call.method == "GET" and call.bare == self.lost:
+            self.found.set()
         return status, body
 
     def events(self, call, line):
         if call.bare.endswith(self.KINDS) and self.lost:
-            time.sleep(max(0.0, self.lost + 1.5 - time.monotonic()))
+            self.found.wait(WAIT_S)  # a controller that does not look it up is told in the end, and the right to get was never used
         return [line]
 
 
@@ -227,15 +231,15 @@ class Corners:
         cluster.namespace(namespace)
         cluster.admin.create("Secret", {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "regcred"}}, namespace)
 
-    def has(self, what, kind, name, test=lambda o: True, seconds=20):
-        if not self.mirror.until(lambda: test(self.mirror.get(kind, self.namespace, name) or {}), seconds):
+    def has(self, what, kind, name, test=lambda o: True):
+        if not self.mirror.until(lambda: test(self.mirror.get(kind, self.namespace, name) or {}), WAIT_S):
             raise RuntimeError(f"corner case: {what}")
 
     def patch(self, name, body):
         self.cluster.admin.merge("Workspace", self.namespace, name, body)
 
     def state(self, name, states):
-        self.has(f"{name} gets {states}", "Workspace", name, lambda o: o.get("status", {}).get("state") in states, 30)
+        self.has(f"{name} gets {states}", "Workspace", name, lambda o: o.get("status", {}).get("state") in states)
 
     def inference(self):
         made = self.cluster.admin.create("Workspace", scenario.workspace("old", "inference"), self.namespace)
@@ -252,22 +256,24 @@ class Corners:
             self.has(f"revision {i + 2}", "Workspace", "old",
                      lambda o, i=i: o.get("metadata", {}).get("annotations", {}).get("workspace.kaito.io/revision") == str(i + 2))
 
-    def tuning(self):
+    def tuning(self, loop):
         body = scenario.workspace("again", "tuning")
         body["tuning"]["afterSuccess"] = "Serve"
         self.cluster.admin.create("Workspace", body, self.namespace)
-        self.has("the endpoint of the tuned model", "StatefulSet", "again", lambda o: o.get("status", {}).get("readyReplicas") == 1, 40)
+        self.has("the endpoint of the tuned model", "StatefulSet", "again", lambda o: o.get("status", {}).get("readyReplicas") == 1)
+        loop.paused.clear()  # else the tuning may be over before anybody has seen the pause
         self.patch("again", {"tuning": {"output": {"image": "registry.example.com/acme/a:2"}}})
         self.has("the endpoint pauses while the new specification is tuned", "StatefulSet", "again", lambda o: o.get("spec", {}).get("replicas") == 0)
-        self.has("the endpoint comes back", "StatefulSet", "again", lambda o: o.get("spec", {}).get("replicas") == 1, 40)
+        loop.paused.set()
+        self.has("the endpoint comes back", "StatefulSet", "again", lambda o: o.get("spec", {}).get("replicas") == 1)
 
     def pool(self):
         self.cluster.admin.create("Workspace", scenario.workspace("grow", "inference"), self.namespace)
-        self.mirror.until(lambda: self.mirror.get("NodePool", "", self.namespace + "-grow"), 20)
+        self.mirror.until(lambda: self.mirror.get("NodePool", "", self.namespace + "-grow"), WAIT_S)
         # The number is taken with a change of the specification.
         self.patch("grow", {"metadata": {"annotations": {"kaito.sh/node-count": "2"}},
                             "inference": {"adapters": [{"source": {"name": "a", "image": "registry.example.com/a:1"}, "strength": "0.5"}]}})
-        if not self.mirror.until(lambda: (self.mirror.get("NodePool", "", self.namespace + "-grow") or {}).get("spec", {}).get("replicas") == 2, 20):
+        if not self.mirror.until(lambda: (self.mirror.get("NodePool", "", self.namespace + "-grow") or {}).get("spec", {}).get("replicas") == 2, WAIT_S):
             raise RuntimeError("corner case: the pool grows")
         self.cluster.admin.delete("Workspace", self.namespace, "grow")
 
@@ -275,9 +281,9 @@ class Corners:
         if run == "karpenter":
             self.pool()
         if run == "default":
-            with play.Loop(self.cloud, finish=True):
+            with play.Loop(self.cloud, finish=True) as loop:
                 self.inference()
-                self.tuning()
+                self.tuning(loop)
 
 
 def one_run(cluster, mirror, ledger, name, values, cases, show):
