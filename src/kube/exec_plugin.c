@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #define DEADLINE_MS 60000
+#define END_LOOK_MS 5
 
 extern char **environ;
 
@@ -150,15 +151,24 @@ static int start(const struct kube_config *c, int output, pid_t *pid)
 	return rc;
 }
 
-/* Reads until the program closes its output. */
-static int collect(int fd, const atomic_bool *cancel, struct buf *out, struct err *err)
+/* How long the program may take. */
+struct patience { int64_t deadline_ms; const atomic_bool *cancel; };
+
+static int wait_on(const struct patience *p, struct err *err)
 {
-	int64_t deadline = clock_now_ms() + DEADLINE_MS;
+	if (p->cancel && atomic_load(p->cancel))
+		return err_set(err, ERR_CANCELLED, "stopped");
+	if (clock_now_ms() >= p->deadline_ms)
+		return err_set(err, ERR_TIMEOUT, "it did not end within %d seconds", DEADLINE_MS / 1000);
+	return 0;
+}
+
+/* Reads until the program closes its output. */
+static int collect(int fd, const struct patience *patience, struct buf *out, struct err *err)
+{
 	for (;;) {
-		if (cancel && atomic_load(cancel))
-			return err_set(err, ERR_CANCELLED, "stopped");
-		if (clock_now_ms() >= deadline)
-			return err_set(err, ERR_TIMEOUT, "it did not answer within %d seconds", DEADLINE_MS / 1000);
+		if (wait_on(patience, err) < 0)
+			return -1;
 		struct pollfd p = {.fd = fd, .events = POLLIN};
 		if (poll(&p, 1, 100) <= 0)
 			continue;
@@ -174,20 +184,30 @@ static int collect(int fd, const atomic_bool *cancel, struct buf *out, struct er
 	}
 }
 
-static int finish(pid_t pid, int rc, struct err *err)
+/* A program that has closed its output need not have ended. */
+static int finish(pid_t pid, int rc, const struct patience *patience, struct err *err)
 {
-	if (rc < 0)
-		kill(-pid, SIGKILL);
 	int status = 0;
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	if (rc < 0 || (WIFEXITED(status) && WEXITSTATUS(status) == 0))
+	pid_t ended = 0;
+	while (rc == 0 && (ended = waitpid(pid, &status, WNOHANG)) == 0) {
+		rc = wait_on(patience, err);
+		if (rc == 0)
+			clock_sleep_ms(END_LOOK_MS);
+	}
+	if (rc < 0) {
+		kill(-pid, SIGKILL);
+		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+			;
 		return rc;
+	}
+	if (ended == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return 0;
 	return err_set(err, ERR_DENIED, "it failed with exit status %d", WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
 }
 
 static int run(const struct kube_config *c, const atomic_bool *cancel, struct buf *output, struct err *err)
 {
+	const struct patience patience = {clock_now_ms() + DEADLINE_MS, cancel};
 	int ends[2];
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return err_set_errno(err, ERR_IO, errno, "cannot make a pipe");
@@ -199,7 +219,7 @@ static int run(const struct kube_config *c, const atomic_bool *cancel, struct bu
 		rc = err_set_errno(err, ERR_DENIED, failure, "cannot run it%s%s", c->exec.install_hint ? "; " : "",
 				   c->exec.install_hint ? c->exec.install_hint : "");
 	else
-		rc = finish(pid, collect(ends[0], cancel, output, err), err);
+		rc = finish(pid, collect(ends[0], &patience, output, err), &patience, err);
 	close(ends[0]);
 	return rc;
 }

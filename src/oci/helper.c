@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 
 #define HELPER_TIMEOUT_MS 30000
+#define END_LOOK_MS 5
 #define HELPER_OUTPUT_MAX ((size_t)64 << 10)
 
 extern char **environ;
@@ -45,10 +46,14 @@ static int start(const char *program, struct child *child, struct err *err)
 	return 0;
 }
 
-/* Everything the helper prints, until it closes its output or the time is over. */
-static int collect(struct child *child, const char *program, struct buf *out, struct err *err)
+static int too_late(const char *program, struct err *err)
 {
-	int64_t end = clock_now_ms() + HELPER_TIMEOUT_MS;
+	return err_set(err, ERR_TIMEOUT, "the credential helper %s did not answer within %d s", program, HELPER_TIMEOUT_MS / 1000);
+}
+
+/* Everything the helper prints, until it closes its output or the time is over. */
+static int collect(struct child *child, const char *program, int64_t end, struct buf *out, struct err *err)
+{
 	for (;;) {
 		struct pollfd p = {.fd = child->out, .events = POLLIN};
 		int64_t left = end - clock_now_ms();
@@ -56,7 +61,7 @@ static int collect(struct child *child, const char *program, struct buf *out, st
 		if (ready < 0 && errno == EINTR)
 			continue;
 		if (ready <= 0)
-			return err_set(err, ERR_TIMEOUT, "the credential helper %s did not answer within %d s", program, HELPER_TIMEOUT_MS / 1000);
+			return too_late(program, err);
 		char chunk[4096];
 		ssize_t n = read(child->out, chunk, sizeof chunk);
 		if (n < 0 && errno == EINTR)
@@ -67,6 +72,26 @@ static int collect(struct child *child, const char *program, struct buf *out, st
 		if (out->overflow)
 			return err_set(err, ERR_LIMIT, "the credential helper %s prints too much", program);
 	}
+}
+
+/* A helper that has closed its output need not have ended. */
+static int finish(const struct child *child, const char *program, int64_t end, int rc, bool *succeeded, struct err *err)
+{
+	int status = 0;
+	pid_t ended = 0;
+	while (rc == 0 && (ended = waitpid(child->pid, &status, WNOHANG)) == 0) {
+		if (clock_now_ms() >= end)
+			rc = too_late(program, err);
+		else
+			clock_sleep_ms(END_LOOK_MS);
+	}
+	if (rc < 0) {
+		kill(child->pid, SIGKILL);
+		while (waitpid(child->pid, &status, 0) < 0 && errno == EINTR)
+			;
+	}
+	*succeeded = rc == 0 && ended == child->pid && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+	return rc;
 }
 
 static int run(const char *program, const char *server, struct buf *out, bool *succeeded, struct err *err)
@@ -84,15 +109,10 @@ static int run(const char *program, const char *server, struct buf *out, bool *s
 		sigtimedwait(&pipe_signal, NULL, &(struct timespec){0});
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	close(child.in);
-	int rc = collect(&child, program, out, err);
+	int64_t end = clock_now_ms() + HELPER_TIMEOUT_MS;
+	int rc = collect(&child, program, end, out, err);
 	close(child.out);
-	if (rc < 0)
-		kill(child.pid, SIGKILL);
-	int status = 0;
-	while (waitpid(child.pid, &status, 0) < 0 && errno == EINTR)
-		;
-	*succeeded = WIFEXITED(status) && WEXITSTATUS(status) == 0;
-	return rc;
+	return finish(&child, program, end, rc, succeeded, err);
 }
 
 static void decref(json_t **value) { json_decref(*value); }

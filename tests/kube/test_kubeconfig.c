@@ -8,6 +8,7 @@
 #include "kube/credentials.h"
 #include "kube/exec_plugin.h"
 #include "kube/fake_api.h"
+#include <pthread.h>
 #include <sys/stat.h>
 
 static char folder[64];
@@ -313,6 +314,34 @@ START_TEST(a_plug_in_that_fails_is_named)
 }
 END_TEST
 
+static void *stop_after_its_start(void *flag)
+{
+	char path[100];
+	snprintf(path, sizeof path, "%s/log", folder);
+	while (!fd_exists(path))
+		clock_sleep_ms(5);
+	atomic_store((atomic_bool *)flag, true);
+	return NULL;
+}
+
+START_TEST(a_plug_in_that_does_not_end_holds_up_no_stop)
+{
+	static const char *const SCRIPTS[] = {"sleep 1000\n", "exec >&-\nsleep 1000\n"};
+	struct kube_credential *c = NULL;
+	atomic_bool stop = false;
+	pthread_t thread;
+	CLEANUP(mem_freep) char *script = mem_printf("%s%s", PLUGIN_HEAD, SCRIPTS[_i]);
+	with_plugin(script);
+	kube_credentials_free(credentials);
+	credentials = kube_credentials_new(&config, &stop);
+	pthread_create(&thread, NULL, stop_after_its_start, &stop);
+	ck_assert_int_lt(kube_credentials_get(credentials, 0, &c, &err), 0);
+	ck_assert_int_eq(err.kind, ERR_CANCELLED);
+	pthread_join(thread, NULL);
+	kube_credentials_free(credentials);
+}
+END_TEST
+
 START_TEST(times_are_read)
 {
 	ck_assert_int_eq(clock_of_rfc3339("1970-01-01T00:01:00Z"), 60);
@@ -372,6 +401,7 @@ int main(void)
 	tcase_add_test(t, a_token_at_the_limit_is_taken_and_past_it_refused);
 	tcase_add_test(t, a_plug_in_is_run_and_its_answer_kept);
 	tcase_add_test(t, a_plug_in_is_run_again_before_its_answer_expires);
+	tcase_add_loop_test(t, a_plug_in_that_does_not_end_holds_up_no_stop, 0, 2);
 	tcase_add_loop_test(t, a_plug_in_that_fails_is_named, 0, sizeof BAD_PLUGINS / sizeof BAD_PLUGINS[0]);
 	tcase_add_test(t, times_are_read);
 	tcase_add_test(t, the_client_follows_a_rotated_token);
