@@ -2,6 +2,7 @@
 #include "cmd/clouds.h"
 
 #include "aws/aws.h"
+#include "azure/aks_machine.h"
 #include "azure/azure.h"
 #include "cloud/kwok.h"
 #include "cmd/daemon.h"
@@ -10,10 +11,20 @@
 
 #define USER_AGENT "kaito-provisioner/" KAITO_VERSION
 
+static const char *or_else(const char *value, const char *otherwise) { return value && value[0] ? value : otherwise; }
+
+/* Karpenter's name of the mode, with or without its batches. */
+static const char *instances_of(const char *provision_mode)
+{
+	return strncmp(or_else(provision_mode, ""), "aksmachineapi", sizeof "aksmachineapi" - 1) == 0 ? "machines" : "pools";
+}
+
 struct clouds_options clouds_options_default(void)
 {
-	const char *named = getenv("CLOUD_PROVIDER");
-	return (struct clouds_options){.cloud = named && named[0] ? named : "azure", .quota_preflight = true, .arm_api_version = "2024-01-01", .kwok_ready = true};
+	return (struct clouds_options){
+		.cloud = or_else(getenv("CLOUD_PROVIDER"), "azure"), .quota_preflight = true, .arm_api_version = "2024-01-01", .kwok_ready = true,
+		.azure_instances = instances_of(getenv("PROVISION_MODE")), .aks_machines_pool = or_else(getenv("AKS_MACHINES_POOL_NAME"), AKS_MACHINE_POOL),
+	};
 }
 
 static const char *from_environment(const char *name)
@@ -36,14 +47,25 @@ static const char *placeholder(const char *name)
 	return set;
 }
 
+static int check_instances(const struct clouds_options *o, struct err *err)
+{
+	if (strcmp(o->azure_instances, "pools") != 0 && strcmp(o->azure_instances, "machines") != 0)
+		return err_set(err, ERR_USAGE, "unknown --azure-instances '%.60s'; use pools or machines", o->azure_instances);
+	if (!agent_pool_name_valid(o->aks_machines_pool))
+		return err_set(err, ERR_USAGE, "--aks-machines-pool '%.60s' is no name for an agent pool: 1 to 12 lower-case letters and digits, a letter first", o->aks_machines_pool);
+	return 0;
+}
+
 static int open_azure(struct clouds_options *o, struct kube_client *kube, const struct cloud_hooks *hooks, struct cloud **out, struct err *err)
 {
 	(void)kube;
-	if (environment_read(&o->azure, o->offline ? placeholder : from_environment, err) < 0)
+	if (check_instances(o, err) < 0 || environment_read(&o->azure, o->offline ? placeholder : from_environment, err) < 0)
 		return -1;
 	const struct azure_options options = {
 		.environment = &o->azure,
 		.api_version = o->arm_api_version,
+		.machines = strcmp(o->azure_instances, "machines") == 0,
+		.machines_pool = o->aks_machines_pool,
 		.user_agent = USER_AGENT,
 		.hooks = *hooks,
 		.quota_preflight = o->quota_preflight,

@@ -10,6 +10,8 @@ struct clouds_options {
 	const char *cloud;              /* row's name */
 	bool quota_preflight, offline;  /* offline: for explain; nothing is asked, no credentials are needed */
 	const char *arm_api_version;
+	const char *azure_instances;    /* "pools" or "machines"; by $PROVISION_MODE */
+	const char *aks_machines_pool;  /* where machines are made; by $AKS_MACHINES_POOL_NAME */
 	bool kwok_ready;                /* this process makes its Nodes Ready; no kwok controller runs */
 	int64_t kwok_join_ms;           /* a Node appears this long after its claim */
 	struct azure_environment azure; /* read by clouds_open; freed by clouds_done; so is the next */

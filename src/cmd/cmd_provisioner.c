@@ -134,6 +134,8 @@ int cmd_provisioner(int argc, char **argv, struct err *err)
 		{"repair-guard-percent", "N", FLAG_INT, &w.guard, "no repair while more of the Nodes are unhealthy; 0: always (0)", false, 0, 100, false},
 		{"quota-preflight", NULL, FLAG_BOOL, &c.quota_preflight, "asks the subscription's quota before a machine is ordered (true)", false, 0, 0, false},
 		{"arm-api-version", "DATE", FLAG_STRING, &c.arm_api_version, "of agent pools (2024-01-01)", false, 0, 0, false},
+		{"azure-instances", "NAME", FLAG_STRING, &c.azure_instances, "what a claim becomes on Azure: pools, an agent pool each, at most 100; machines, all in one pool, at most 1000 (pools; machines with $PROVISION_MODE=aksmachineapi)", false, 0, 0, false},
+		{"aks-machines-pool", "NAME", FLAG_STRING, &c.aks_machines_pool, "with --azure-instances machines: their agent pool, made when it is missing ($AKS_MACHINES_POOL_NAME, else kaitomach)", false, 0, 0, false},
 		{"kwok-ready", NULL, FLAG_BOOL, &c.kwok_ready, "with --cloud kwok: its Nodes are made Ready here, no kwok controller runs (true)", false, 0, 0, false},
 		{"kwok-join-time", "TIME", FLAG_DURATION, &c.kwok_join_ms, "with --cloud kwok: a Node appears this long after its claim (0)", false, 0, 0, false},
 		{"log-level", "LEVEL", FLAG_STRING, &w.level, "debug, info, warn or error (info)", false, 0, 0, true},
