@@ -3,7 +3,8 @@
  * claim makes another.
  *
  * A machine that was stopped on purpose looks as bad as one that died: the cloud is asked first. A Node can only be judged by a process
- * that has been there to see it, so the toleration starts anew with the process: when a cluster wakes up, all its Nodes look dead. */
+ * that has been there to see it, so the toleration starts anew with the process: when a cluster wakes up, all its Nodes look dead. It starts
+ * anew as well with the last look at which the machine slept, as a machine runs before its Node is well. */
 #include "nodes/nodes.h"
 
 #include "base/clock.h"
@@ -15,7 +16,7 @@
 
 #define CONTROLLER "node.health"
 static const int64_t BLOCKED_MS = 300000, STOPPED_MS = 300000, LIST_AGE_MS = 30000, TELL_MS = 120000;
-static struct pace told = PACE_INIT; /* by Node's uid */
+static struct pace told = PACE_INIT, slept = PACE_INIT; /* by Node's uid */
 
 struct pass { struct nodes *n; json_t *node, *claim; const struct dialect *dialect; struct outcome *out; };
 
@@ -85,6 +86,29 @@ static int is_stopped(const struct pass *p, struct err *err)
 		return err_wrap(err, "ask for the machine of node %s", meta_name(p->node));
 	}
 	return a.stopped;
+}
+
+/* How soon to look again at a machine that sleeps or woke up: the last look must be younger than the toleration when it wakes up. */
+static int64_t next_look_ms(int64_t tolerated_ms)
+{
+	return tolerated_ms > 0 && tolerated_ms / 2 < STOPPED_MS ? tolerated_ms / 2 + 1 : STOPPED_MS;
+}
+
+/* 1: it sleeps, or did a moment ago; 0: it had its time; -1: not known. */
+static int may_sleep(const struct pass *p, const struct repair_policy *policy, struct err *err)
+{
+	int64_t tolerated_ms = toleration_ms(p->n, policy), now_ms = clock_now_ms();
+	int stopped = is_stopped(p, err);
+	if (stopped < 0)
+		return -1;
+	if (stopped > 0) {
+		pace_forget(&slept, meta_uid(p->node));
+		pace_take(&slept, meta_uid(p->node), now_ms, tolerated_ms);
+	}
+	if (!stopped && pace_ready(&slept, meta_uid(p->node), now_ms))
+		return 0;
+	p->out->requeue_ms = next_look_ms(tolerated_ms);
+	return 1;
 }
 
 struct share { const struct nodes *n; const char *key, *pool; int all, bad; };
@@ -159,11 +183,9 @@ static int repair(struct pass *p, const struct repair_policy *policy, struct err
 		p->out->requeue_ms = BLOCKED_MS;
 		return 0;
 	}
-	int stopped = is_stopped(p, err);
-	if (stopped != 0) {
-		p->out->requeue_ms = stopped > 0 ? STOPPED_MS : 0;
-		return stopped < 0 ? -1 : 0;
-	}
+	int asleep = may_sleep(p, policy, err);
+	if (asleep != 0)
+		return asleep < 0 ? -1 : 0;
 	if (end_now(p, err) < 0 || nodes_disrupt(p->n, p->dialect, p->claim, "unhealthy", err) < 0)
 		return -1;
 	count_unhealthy(p, policy);

@@ -134,9 +134,29 @@ START_TEST(a_stopped_machine_is_left)
 	set(node, "Ready", "Unknown", 3600);
 	fake_cloud_put("ws1", _i ? "" : "fake:///ws1", INSTANCE_STOPPED, 1); /* known by its id, or from the list only */
 	ck_assert(!repaired());
-	ck_assert_int_eq(requeue_ms, 300000);
+	ck_assert_int_ge(requeue_ms, 300000);
+	ck_assert_int_le(requeue_ms, 300001);
+	finish();
+}
+END_TEST
+
+/* `az aks nodepool start`: the machine runs minutes before its Node is Ready. */
+START_TEST(a_machine_that_wakes_up_has_the_whole_toleration_again)
+{
+	json_t *node = start();
+	set(node, "Ready", "Unknown", 3600);
+	fake_cloud_put("ws1", "fake:///ws1", INSTANCE_STOPPED, 1);
+	ck_assert(!repaired());
 	fake_cloud_put("ws1", "fake:///ws1", INSTANCE_RUNNING, 1);
-	ck_assert(repaired());
+	ck_assert(!repaired());
+	ck_assert_int_gt(requeue_ms, 0);
+	n->options.repair_toleration_ms = 20;
+	fake_cloud_put("ws1", "fake:///ws1", INSTANCE_STOPPED, 1);
+	ck_assert(!repaired());
+	ck_assert_int_le(requeue_ms, 11); /* before the toleration ends */
+	fake_cloud_put("ws1", "fake:///ws1", INSTANCE_RUNNING, 1);
+	for (int64_t end = clock_now_ms() + 20000; !repaired();)
+		ck_assert_int_lt(clock_now_ms(), end);
 	finish();
 }
 END_TEST
@@ -254,6 +274,7 @@ int main(void)
 	tcase_add_test(t, the_toleration_can_be_set);
 	tcase_add_test(t, the_toleration_starts_anew_with_the_process);
 	tcase_add_loop_test(t, a_stopped_machine_is_left, 0, 2);
+	tcase_add_test(t, a_machine_that_wakes_up_has_the_whole_toleration_again);
 	tcase_add_test(t, a_cloud_that_cannot_tell_saves_the_node);
 	tcase_add_test(t, a_machine_that_is_gone_is_replaced);
 	tcase_add_test(t, do_not_disrupt_is_no_reason_to_keep_a_bad_node);
