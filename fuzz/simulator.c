@@ -13,7 +13,7 @@ static char subscription[] = "s", group[] = "g", cluster[] = "c", location[] = "
 static void try_pool(struct simulator *s, const json_t *body)
 {
 	struct sim_failure f = {0};
-	char name[SIM_NODE_NAME], pool[SIM_POOL_NAME_MAX + 1];
+	char name[SIM_NODE_NAME], pool[SIM_UNIT_NAME_MAX + 1];
 	int index;
 	if (sim_pool_check_body(s, "ws1", body, NULL, &f)) {
 		struct sim_pool *p = sim_pools_put(s, "ws1", body, false);

@@ -18,6 +18,8 @@
 #include <stdatomic.h>
 
 #define SIM_POOL_NAME_MAX 12
+#define SIM_MACHINE_NAME_MAX 34
+#define SIM_UNIT_NAME_MAX (SIM_POOL_NAME_MAX + 1 + SIM_MACHINE_NAME_MAX) /* a pool "ws1", a machine "kaitomach/ws1" */
 #define SIM_GUID 37
 
 /* --- requests and answers (sim_routes.c, sim_errors.c) --------------------------------------------------------------- */
@@ -42,8 +44,10 @@ void sim_errors_answer(struct simulator *s, struct sim_reply *r, int status, con
 
 /* Classes of requests: the budgets they use and how they are counted. A row each in sim_budget.c. */
 enum sim_class {
-	SIM_POOL_PUT, SIM_POOL_GET, SIM_POOL_LIST, SIM_POOL_DELETE, SIM_POOL_ABORT, SIM_OPERATION_GET, SIM_CLUSTER_GET, SIM_USAGES, SIM_REGISTER,
-	SIM_ARM_OTHER, SIM_TOKEN, SIM_CONTROL, SIM_CLASSES,
+	SIM_POOL_PUT, SIM_POOL_GET, SIM_POOL_LIST, SIM_POOL_DELETE, SIM_POOL_ABORT, SIM_MACHINE_PUT, SIM_MACHINE_GET, SIM_MACHINE_LIST, SIM_MACHINE_DELETE, SIM_OPERATION_GET, SIM_CLUSTER_GET, SIM_USAGES, SIM_REGISTER,
+	SIM_ARM_OTHER, SIM_TOKEN, SIM_CONTROL,
+	SIM_EC2_CREATE_FLEET, SIM_EC2_RUN, SIM_EC2_TERMINATE, SIM_EC2_INSTANCES, SIM_EC2_CREATE_TEMPLATE, SIM_EC2_DELETE_TEMPLATE, SIM_EC2_TEMPLATES, SIM_EC2_SUBNETS,
+	SIM_EC2_GROUPS, SIM_EC2_CREATE_TAGS, SIM_EC2_OTHER, SIM_SSM, SIM_STS, SIM_METADATA, SIM_CLASSES,
 };
 enum { SIM_PATH_PARTS = 6 };
 enum sim_action { SIM_PROCEED, SIM_REPLY, SIM_DROP, SIM_DROP_AFTER, SIM_MALFORMED };
@@ -80,11 +84,14 @@ bool sim_exchange_scripted(struct simulator *s, struct sim_request *q, str path,
 
 /* --- agent pools (sim_pools.c) and their requests (sim_pool_api.c, sim_pool_check.c) --------------------------------- */
 
+struct sim_operation;
 enum sim_pool_state { SIM_POOL_CREATING, SIM_POOL_UPDATING, SIM_POOL_DELETING, SIM_POOL_SUCCEEDED, SIM_POOL_FAILED, SIM_POOL_CANCELED };
-struct sim_pool {
-	char name[SIM_POOL_NAME_MAX + 1];
+struct sim_pool { /* or a machine of one: a pool of one machine */
+	char name[SIM_UNIT_NAME_MAX + 1];
 	uint64_t generation;            /* of this pool among all that ever had the name */
 	json_t *body;                   /* as GET shows it */
+	json_t *machine;                /* as GET shows a machine; NULL: it is a pool */
+	char created[32];               /* of a machine */
 	enum sim_pool_state state;
 	char etag[SIM_GUID];
 	uint64_t operation;             /* that runs; 0: none */
@@ -112,9 +119,24 @@ void sim_pools_show_power(struct simulator *s, struct sim_pool *p);
 bool sim_pools_running(const struct simulator *s, const struct sim_pool *p);
 void sim_pools_free(void *pool);
 sim_handler sim_pool_api_put, sim_pool_api_get, sim_pool_api_list, sim_pool_api_delete, sim_pool_api_abort;
+/* For machines too. The list of the pools (of NULL), or of the machines in one; If-Match and If-None-Match; the refusal while `o` runs. */
+void sim_pool_api_list_of(struct simulator *s, struct sim_request *q, const char *of, struct sim_reply *r);
+bool sim_pool_api_conditions(struct simulator *s, const struct sim_request *q, const struct sim_pool *p, struct sim_reply *r);
+void sim_pool_api_busy(struct simulator *s, const struct sim_operation *o, struct sim_reply *r);
 /* Whether AKS would take the body for that pool (old NULL: a new one). True: yes; else *f says what it answers. */
 bool sim_pool_check_body(const struct simulator *s, const char *name, const json_t *body, const struct sim_pool *old, struct sim_failure *f);
 bool sim_pool_check_name(const char *name);
+
+/* --- machines (sim_machine.c, sim_machine_api.c) ----------------------------------------------------------------------- */
+
+sim_handler sim_machine_api_put, sim_machine_api_get, sim_machine_api_list, sim_machine_api_delete;
+bool sim_machine_holder(const struct sim_pool *p); /* a pool in mode Machines */
+bool sim_machine_of(const struct sim_pool *p, const char *pool);
+bool sim_machine_name_valid(const char *name);
+json_t *sim_machine_as_pool(const json_t *request); /* the body of a pool of one; new object */
+void sim_machine_show(const struct simulator *s, struct sim_pool *p, const json_t *request);
+void sim_machine_refresh(struct sim_pool *p);
+void sim_machine_leave_all(struct simulator *s, const struct sim_pool *holder); /* the pool is being removed */
 
 /* --- long-running operations (sim_operations.c) ---------------------------------------------------------------------- */
 
@@ -125,7 +147,7 @@ struct sim_operation {
 	char guid[SIM_GUID];
 	enum sim_operation_kind kind;
 	enum sim_operation_state state;
-	char pool[SIM_POOL_NAME_MAX + 1];
+	char pool[SIM_UNIT_NAME_MAX + 1];
 	uint64_t generation;
 	int64_t started_s, ended_s;     /* simulated wall time */
 	json_t *error;                  /* {code, message, …} with which it will fail or has failed; owned; NULL: it will succeed */
@@ -146,7 +168,7 @@ sim_handler sim_operations_get, sim_operations_result;
 /* --- what is due (sim_timers.c) -------------------------------------------------------------------------------------- */
 
 enum sim_node_work { SIM_NODE_JOIN, SIM_NODE_READY, SIM_NODE_DEVICES, SIM_NODE_DOWN, SIM_NODE_DELETE, SIM_NODE_HEARTBEAT };
-#define SIM_OWNER_MAX 23 /* an agent pool's name, an EC2 instance's id */
+#define SIM_OWNER_MAX SIM_UNIT_NAME_MAX /* an agent pool's or machine's name, an EC2 instance's id */
 struct sim_node_job { enum sim_node_work work; char owner[SIM_OWNER_MAX + 1]; uint64_t generation; int index, attempt; };
 enum sim_event_kind { SIM_EVENT_FINISH /* id: an operation, an EC2 instance */, SIM_EVENT_JOIN /* the Nodes of the pool job.owner */, SIM_EVENT_NODE /* job */ };
 struct sim_event { int64_t due_ms; uint64_t order, id; enum sim_event_kind kind; struct sim_node_job job; };
@@ -189,13 +211,17 @@ WARN_UNUSED int sim_joiner_disturb(struct simulator *s, const char *node, const 
 
 void sim_node_name(const struct simulator *s, const char *pool, int index, char out[SIM_NODE_NAME]);
 /* The pool and index of such a name; false: it is none. */
-bool sim_node_parse(const char *name, char pool[SIM_POOL_NAME_MAX + 1], int *index);
+bool sim_node_parse(const char *name, char pool[SIM_UNIT_NAME_MAX + 1], int *index);
 /* The Node as AKS and its kubelet register it. New object. */
 json_t *sim_node_make(const struct simulator *s, const struct sim_pool *p, int index, bool ready, bool devices);
 json_t *sim_node_condition_patch(const struct simulator *s, const char *status);
 json_t *sim_node_devices_patch(const struct sim_pool *p);
 json_t *sim_node_lease(const struct simulator *s, const char *name);
 int sim_node_gpus(const struct sim_pool *p);
+/* Parts of every cloud's Nodes. A machine that the catalogue does not know (NULL) has two cores. */
+int sim_node_gpus_of(const struct sku *sku);
+json_t *sim_node_resources(const struct sku *sku, int64_t disk_gib, int64_t pods, int gpus, bool allocatable);
+json_t *sim_node_conditions(const struct simulator *s, bool ready);
 
 /* --- tokens (sim_tokens.c, sim_assertion.c) -------------------------------------------------------------------------- */
 
@@ -208,6 +234,9 @@ bool sim_tokens_check(struct simulator *s, const struct sim_request *q, struct s
 void sim_tokens_revoke(struct simulator *s);
 struct sim_oauth_error { int status, number; const char *error; char text[512]; };
 /* Whether a federated (workload identity) or certificate assertion is good; else *e. */
+/* The claims of a JSON web token, whose signature is not looked at; NULL: it is none. New object. */
+json_t *sim_assertion_claims(str text);
+bool sim_assertion_is_for(const json_t *claims, const char *wanted); /* their audience */
 bool sim_assertion_check(const struct simulator *s, str assertion, const char *token_url, struct sim_oauth_error *e);
 
 /* --- scripts, budgets, log of calls ---------------------------------------------------------------------------------- */
@@ -222,7 +251,9 @@ void sim_script_clear(struct sim_scripts *list);
 void sim_effect_done(struct sim_effect *e);
 
 enum sim_bucket { SIM_BUCKET_ARM_READS, SIM_BUCKET_ARM_WRITES, SIM_BUCKET_ARM_DELETES, SIM_BUCKET_AKS_POOLS, SIM_BUCKET_AKS_OPERATIONS, SIM_BUCKET_AKS_CLUSTER,
-		  SIM_BUCKET_AKS_PUT /* one for each pool */, SIM_BUCKETS };
+		  SIM_BUCKET_AKS_PUT /* one for each pool */,
+		  SIM_BUCKET_EC2_CREATE_FLEET, SIM_BUCKET_EC2_RUN, SIM_BUCKET_EC2_TERMINATE, SIM_BUCKET_EC2_INSTANCES, SIM_BUCKET_EC2_CREATE_TEMPLATE, SIM_BUCKET_EC2_DELETE_TEMPLATE,
+		  SIM_BUCKET_EC2_TEMPLATES, SIM_BUCKET_EC2_SUBNETS, SIM_BUCKET_EC2_GROUPS, SIM_BUCKET_EC2_CREATE_TAGS, SIM_BUCKETS };
 struct sim_level { double tokens; int64_t at_ms; bool begun; };
 struct sim_budget {
 	struct sim_level levels[SIM_BUCKETS];
@@ -262,6 +293,7 @@ bool sim_usages_allow(struct simulator *s, const json_t *body, struct sim_failur
 /* Requests under /_sim/. Takes the mutex itself. */
 void sim_control_answer(struct simulator *s, struct sim_request *q, struct sim_reply *r);
 json_t *sim_control_azure_state(struct simulator *s);
+void sim_control_refuse(struct sim_reply *r, const struct err *err);
 struct sim_certificate { char *cert_pem, *key_pem, *ca_pem; };
 WARN_UNUSED int sim_certificate_make(struct sim_certificate *out, struct err *err);
 void sim_certificate_done(struct sim_certificate *c);
@@ -281,7 +313,7 @@ struct sim_cloud {
 	json_t *(*state)(struct simulator *s); /* of GET /_sim/state */
 	const struct sim_nodes *nodes;
 };
-extern const struct sim_cloud SIM_AZURE;
+extern const struct sim_cloud SIM_AZURE, SIM_AWS;
 /* What the first line of stdout says. Mutex held. */
 json_t *simulator_environment(const struct simulator *s);
 
@@ -306,8 +338,10 @@ struct simulator {
 	struct map pools;               /* name -> struct sim_pool */
 	struct map operations;          /* guid -> struct sim_operation */
 	uint64_t last_operation, created, deleted;
+	size_t pool_count;              /* of `pools`, without the machines that are among them */
 	VEC(struct sim_operation *) operations_by_id; /* the same */
 	struct sim_timers timers;
+	struct aws_sim *aws;            /* the state of AWS (aws_sim.h); NULL on Azure */
 	struct sim_joiner *joiner;      /* NULL: no API server */
 	struct sim_tokens tokens;
 	struct sim_scripts scripts;

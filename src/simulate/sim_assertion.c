@@ -60,7 +60,22 @@ static bool parse(struct assertion *a, str text)
 	return json_is_object(a->header) && json_is_object(a->claims) && decode(str_sub(text, second + 1, text.len), &a->signature);
 }
 
-static bool has_audience(const json_t *claims, const char *wanted)
+static void drop(struct assertion *a)
+{
+	json_decref(a->header);
+	json_decref(a->claims);
+	buf_done(&a->signature);
+}
+
+json_t *sim_assertion_claims(str text)
+{
+	struct assertion a = {0};
+	json_t *claims = parse(&a, text) ? json_incref(a.claims) : NULL;
+	drop(&a);
+	return claims;
+}
+
+bool sim_assertion_is_for(const json_t *claims, const char *wanted)
 {
 	json_t *aud = json_object_get(claims, "aud"), *one;
 	size_t i;
@@ -85,7 +100,7 @@ static bool check_federated(const struct simulator *s, const json_t *claims, str
 	const char *iss = json_text_at(claims, "", "iss", NULL), *sub = json_text_at(claims, "", "sub", NULL);
 	if (!iss[0] || differs(s->settings.federated_issuer, iss))
 		return refuse(e, 700211, "No matching federated identity record found for presented assertion issuer.");
-	if (!has_audience(claims, FEDERATED_AUDIENCE))
+	if (!sim_assertion_is_for(claims, FEDERATED_AUDIENCE))
 		return refuse(e, 700212, "No matching federated identity record found for presented assertion audience. The audience must be '" FEDERATED_AUDIENCE "'.");
 	if (!sub[0] || differs(s->settings.federated_subject, sub))
 		return refuse(e, 700213, "No matching federated identity record found for presented assertion subject.");
@@ -118,7 +133,7 @@ static bool check_certificate(const struct simulator *s, const struct assertion 
 		return refuse(e, 50027, "JWT token is invalid or malformed: its header has no x5t.");
 	if (strcmp(json_text_at(a->claims, "", "sub", NULL), s->client_id) != 0 || !json_text_at(a->claims, NULL, "jti", NULL))
 		return refuse(e, 700021, "Client assertion application identifier doesn't match 'client_id' parameter, or jti is missing.");
-	if (!has_audience(a->claims, token_url))
+	if (!sim_assertion_is_for(a->claims, token_url))
 		return refuse(e, 700023, "Client assertion audience claim does not match Realm issuer.");
 	if (s->settings.client_certificate[0] && !verified(s->settings.client_certificate, a))
 		return refuse(e, 700027, "Client assertion failed signature validation.");
@@ -137,8 +152,6 @@ bool sim_assertion_check(const struct simulator *s, str assertion, const char *t
 		ok = check_certificate(s, &a, token_url, e);
 	else
 		ok = check_federated(s, a.claims, e);
-	json_decref(a.header);
-	json_decref(a.claims);
-	buf_done(&a.signature);
+	drop(&a);
 	return ok;
 }

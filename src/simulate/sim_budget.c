@@ -1,5 +1,5 @@
 /* sim_budget.c: the services' token buckets. ARM has one each for reads, writes and deletes; the AKS resource provider has its own, of which
- * that for PUT exists once for each pool. Without throttling a bucket may go below zero, which is counted as an overrun: a benchmark reads
+ * that for PUT exists once for each pool. EC2 has one for each action. Without throttling a bucket may go below zero, which is counted as an overrun: a benchmark reads
  * from it whether its client would have been refused. Nothing here reads a clock: the caller gives the time. */
 #include "simulate/sim.h"
 
@@ -14,15 +14,29 @@ static const struct bucket BUCKETS[SIM_BUCKETS] = {
 	[SIM_BUCKET_AKS_OPERATIONS] = {SIM_ON_AZURE, "aks_operations", 200, 2, NULL},
 	[SIM_BUCKET_AKS_CLUSTER] = {SIM_ON_AZURE, "aks_cluster", 60, 1, NULL},
 	[SIM_BUCKET_AKS_PUT] = {SIM_ON_AZURE, "aks_pool_put", 20, 1.0 / 60, NULL},
+	[SIM_BUCKET_EC2_CREATE_FLEET] = {SIM_ON_AWS, "CreateFleet", 50, 5, NULL},
+	[SIM_BUCKET_EC2_RUN] = {SIM_ON_AWS, "RunInstances", 5, 2, NULL},
+	[SIM_BUCKET_EC2_TERMINATE] = {SIM_ON_AWS, "TerminateInstances", 50, 5, NULL},
+	[SIM_BUCKET_EC2_INSTANCES] = {SIM_ON_AWS, "DescribeInstances", 100, 20, NULL},
+	[SIM_BUCKET_EC2_CREATE_TEMPLATE] = {SIM_ON_AWS, "CreateLaunchTemplate", 50, 5, NULL},
+	[SIM_BUCKET_EC2_DELETE_TEMPLATE] = {SIM_ON_AWS, "DeleteLaunchTemplate", 50, 5, NULL},
+	[SIM_BUCKET_EC2_TEMPLATES] = {SIM_ON_AWS, "DescribeLaunchTemplates", 100, 20, NULL},
+	[SIM_BUCKET_EC2_SUBNETS] = {SIM_ON_AWS, "DescribeSubnets", 100, 20, NULL},
+	[SIM_BUCKET_EC2_GROUPS] = {SIM_ON_AWS, "DescribeSecurityGroups", 100, 20, NULL},
+	[SIM_BUCKET_EC2_CREATE_TAGS] = {SIM_ON_AWS, "CreateTags", 100, 10, NULL},
 };
 #define NONE SIM_BUCKETS
-/* Which buckets a request of a class takes from. */
+/* Which buckets a request of a class takes from: ARM's and the resource provider's, or EC2's alone. */
 static const struct { const char *name; enum sim_bucket arm, aks; } CLASSES[SIM_CLASSES] = {
 	[SIM_POOL_PUT] = {"pool_put", SIM_BUCKET_ARM_WRITES, SIM_BUCKET_AKS_PUT},
 	[SIM_POOL_GET] = {"pool_get", SIM_BUCKET_ARM_READS, SIM_BUCKET_AKS_POOLS},
 	[SIM_POOL_LIST] = {"pool_list", SIM_BUCKET_ARM_READS, SIM_BUCKET_AKS_POOLS},
 	[SIM_POOL_DELETE] = {"pool_delete", SIM_BUCKET_ARM_DELETES, SIM_BUCKET_AKS_POOLS},
 	[SIM_POOL_ABORT] = {"pool_abort", SIM_BUCKET_ARM_WRITES, SIM_BUCKET_AKS_POOLS},
+	[SIM_MACHINE_PUT] = {"machine_put", SIM_BUCKET_ARM_WRITES, SIM_BUCKET_AKS_POOLS},
+	[SIM_MACHINE_GET] = {"machine_get", SIM_BUCKET_ARM_READS, SIM_BUCKET_AKS_POOLS},
+	[SIM_MACHINE_LIST] = {"machine_list", SIM_BUCKET_ARM_READS, SIM_BUCKET_AKS_POOLS},
+	[SIM_MACHINE_DELETE] = {"machine_delete", SIM_BUCKET_ARM_WRITES, SIM_BUCKET_AKS_POOLS},
 	[SIM_OPERATION_GET] = {"operation_get", SIM_BUCKET_ARM_READS, SIM_BUCKET_AKS_OPERATIONS},
 	[SIM_CLUSTER_GET] = {"cluster_get", SIM_BUCKET_ARM_READS, SIM_BUCKET_AKS_CLUSTER},
 	[SIM_USAGES] = {"usages", SIM_BUCKET_ARM_READS, NONE},
@@ -30,6 +44,20 @@ static const struct { const char *name; enum sim_bucket arm, aks; } CLASSES[SIM_
 	[SIM_ARM_OTHER] = {"other", SIM_BUCKET_ARM_READS, NONE},
 	[SIM_TOKEN] = {"token", NONE, NONE},
 	[SIM_CONTROL] = {"control", NONE, NONE},
+	[SIM_EC2_CREATE_FLEET] = {"CreateFleet", SIM_BUCKET_EC2_CREATE_FLEET, NONE},
+	[SIM_EC2_RUN] = {"RunInstances", SIM_BUCKET_EC2_RUN, NONE},
+	[SIM_EC2_TERMINATE] = {"TerminateInstances", SIM_BUCKET_EC2_TERMINATE, NONE},
+	[SIM_EC2_INSTANCES] = {"DescribeInstances", SIM_BUCKET_EC2_INSTANCES, NONE},
+	[SIM_EC2_CREATE_TEMPLATE] = {"CreateLaunchTemplate", SIM_BUCKET_EC2_CREATE_TEMPLATE, NONE},
+	[SIM_EC2_DELETE_TEMPLATE] = {"DeleteLaunchTemplate", SIM_BUCKET_EC2_DELETE_TEMPLATE, NONE},
+	[SIM_EC2_TEMPLATES] = {"DescribeLaunchTemplates", SIM_BUCKET_EC2_TEMPLATES, NONE},
+	[SIM_EC2_SUBNETS] = {"DescribeSubnets", SIM_BUCKET_EC2_SUBNETS, NONE},
+	[SIM_EC2_GROUPS] = {"DescribeSecurityGroups", SIM_BUCKET_EC2_GROUPS, NONE},
+	[SIM_EC2_CREATE_TAGS] = {"CreateTags", SIM_BUCKET_EC2_CREATE_TAGS, NONE},
+	[SIM_EC2_OTHER] = {"other_action", NONE, NONE},
+	[SIM_SSM] = {"GetParameter", NONE, NONE},
+	[SIM_STS] = {"AssumeRoleWithWebIdentity", NONE, NONE},
+	[SIM_METADATA] = {"metadata", NONE, NONE},
 };
 const char *sim_budget_class_name(enum sim_class class) { return CLASSES[class].name; }
 const char *sim_budget_bucket_name(enum sim_bucket bucket) { return BUCKETS[bucket].name; }
@@ -107,7 +135,7 @@ int sim_budget_take(struct sim_budget *b, enum sim_class class, const char *pool
 int sim_budget_left(const struct sim_budget *b, enum sim_class class, const char **header)
 {
 	enum sim_bucket arm = CLASSES[class].arm;
-	if (arm == NONE)
+	if (arm == NONE || !BUCKETS[arm].header)
 		return 0;
 	*header = BUCKETS[arm].header;
 	return b->levels[arm].begun ? (int)fmax(0, floor(b->levels[arm].tokens)) : (int)BUCKETS[arm].burst;

@@ -10,6 +10,8 @@ void sim_cluster_get(struct simulator *s, struct sim_request *q, struct sim_repl
 	struct map_entry e;
 	for (size_t i = 0; map_next(&s->pools, &i, &e);) {
 		struct sim_pool *p = e.value;
+		if (p->machine)
+			continue;
 		json_t *profile = json_copy(json_object_get(p->body, "properties"));
 		json_object_set_new(profile, "name", json_string(p->name));
 		json_array_append_new(pools, profile);

@@ -1,12 +1,12 @@
 /* sim_control.c: the interface under /_sim/ by which tests and people look at the simulated cloud and change it. docs/simulator.md describes
  * every request. It needs no token: the simulator listens where its user says, by default on loopback. */
-#include "simulate/sim.h"
+#include "simulate/aws_sim.h"
 
 #include "codec/json.h"
 #include "kube/meta.h"
 #include <stdio.h>
 
-static void refuse(struct sim_reply *r, const struct err *err)
+void sim_control_refuse(struct sim_reply *r, const struct err *err)
 {
 	int status = err_traits(err->kind)->http_status;
 	sim_reply_json(r, status, json_pack("{s:{s:s, s:s}}", "error", "code", err_traits(err->kind)->name, "message", err->message));
@@ -58,7 +58,7 @@ json_t *sim_control_azure_state(struct simulator *s)
 		"deleted", (json_int_t)s->deleted, "pools", pools, "calls", sim_calls_counts(&s->calls), "budget", sim_budget_show(&s->budget, SIM_ON_AZURE), "scripts", sim_script_show(&s->scripts),
 		"tokens", "issued", (json_int_t)s->tokens.issued, "refused", (json_int_t)s->tokens.refused);
 	json_object_set_new(out, "operations_running", json_integer((json_int_t)busy));
-	json_object_set_new(out, "pool_count", json_integer((json_int_t)s->pools.count));
+	json_object_set_new(out, "pool_count", json_integer((json_int_t)s->pool_count));
 	return out;
 }
 
@@ -112,7 +112,7 @@ static void put_settings(struct simulator *s, struct sim_request *q, struct sim_
 {
 	struct err err = ERR_INIT;
 	if (sim_settings_apply(&s->settings, q->body, &err) < 0)
-		refuse(r, &err);
+		sim_control_refuse(r, &err);
 	else
 		sim_reply_json(r, 200, sim_settings_show(&s->settings));
 }
@@ -121,7 +121,7 @@ static void add_scripts(struct simulator *s, struct sim_request *q, struct sim_r
 {
 	struct err err = ERR_INIT;
 	if (sim_script_add(&s->scripts, q->body, &err) < 0)
-		refuse(r, &err);
+		sim_control_refuse(r, &err);
 	else
 		get_scripts(s, q, r);
 }
@@ -139,7 +139,7 @@ static void put_cluster(struct simulator *s, struct sim_request *q, struct sim_r
 	const char *state = json_text_at(q->body, "", "powerState", NULL);
 	if (strcmp(state, "Stopped") != 0 && strcmp(state, "Running") != 0) {
 		err_set(&err, ERR_INVALID, "powerState must be Stopped or Running");
-		refuse(r, &err);
+		sim_control_refuse(r, &err);
 		return;
 	}
 	sim_cluster_set_power(s, strcmp(state, "Running") == 0);
@@ -158,7 +158,7 @@ static bool foreign_pool_ok(struct simulator *s, struct sim_request *q, struct s
 		err_set(&err, ERR_INVALID, "%s", f.message);
 	else
 		return true;
-	refuse(r, &err);
+	sim_control_refuse(r, &err);
 	return false;
 }
 
@@ -190,7 +190,7 @@ static void change_pool(struct simulator *s, struct sim_request *q, struct sim_r
 	if (rc == 0 && !p)
 		rc = err_set(&err, ERR_NOT_FOUND, "there is no pool '%.60s'", q->parts[0]);
 	if (rc < 0) {
-		refuse(r, &err);
+		sim_control_refuse(r, &err);
 		return;
 	}
 	sim_pools_change(s, p, change);
@@ -204,7 +204,7 @@ static void delete_pool(struct simulator *s, struct sim_request *q, struct sim_r
 	struct err err = ERR_INIT;
 	if (!p) {
 		err_set(&err, ERR_NOT_FOUND, "there is no pool '%.60s'", q->parts[0]);
-		refuse(r, &err);
+		sim_control_refuse(r, &err);
 		return;
 	}
 	sim_joiner_leave(s, p);
@@ -218,7 +218,7 @@ static void advance_clock(struct simulator *s, struct sim_request *q, struct sim
 	struct err err = ERR_INIT;
 	int64_t ms = 0;
 	if (json_get_int_in(q->body, "advance_ms", "", 0, 1000LL * 86400 * 366, &ms, &err) < 0) {
-		refuse(r, &err);
+		sim_control_refuse(r, &err);
 		return;
 	}
 	sim_timers_advance(s, ms);
@@ -230,7 +230,7 @@ static void change_tokens(struct simulator *s, struct sim_request *q, struct sim
 	struct err err = ERR_INIT;
 	bool revoke = false, challenge = s->tokens.challenge[0] != 0, was = challenge;
 	if (json_get_bool(q->body, "revoke", "", &revoke, &err) < 0 || json_get_bool(q->body, "challenge", "", &challenge, &err) < 0) {
-		refuse(r, &err);
+		sim_control_refuse(r, &err);
 		return;
 	}
 	if (revoke)
@@ -257,7 +257,7 @@ static void disturb_node(struct simulator *s, struct sim_request *q, struct sim_
 	if (rc == 0)
 		rc = sim_joiner_disturb(s, q->parts[0], ready, &err);
 	if (rc < 0)
-		refuse(r, &err);
+		sim_control_refuse(r, &err);
 	else
 		done(r);
 }
@@ -272,6 +272,9 @@ static const struct route ROUTES[] = {
 	{SIM_ON_ALL, "POST", "/_sim/clock", advance_clock, true, false},
 	{SIM_ON_AZURE, "PUT", "/_sim/cluster", put_cluster, true, false},
 	{SIM_ON_ALL, "GET", "/_sim/environment", get_environment, false, false},
+	{SIM_ON_AWS, "POST", "/_sim/instances", aws_sim_control_make, true, false},
+	{SIM_ON_AWS, "POST", "/_sim/instances/", aws_sim_control_change, true, false},
+	{SIM_ON_AWS, "DELETE", "/_sim/instances/", aws_sim_control_forget, false, false},
 	{SIM_ON_ALL, "POST", "/_sim/nodes/", disturb_node, true, true},
 	{SIM_ON_AZURE, "PUT", "/_sim/pools/", put_pool, false, false},
 	{SIM_ON_AZURE, "POST", "/_sim/pools/", change_pool, true, false},
@@ -283,6 +286,7 @@ static const struct route ROUTES[] = {
 	{SIM_ON_ALL, "PUT", "/_sim/settings", put_settings, true, false},
 	{SIM_ON_ALL, "GET", "/_sim/state", get_state, false, false},
 	{SIM_ON_AZURE, "POST", "/_sim/tokens", change_tokens, true, false},
+	{SIM_ON_AWS, "POST", "/_sim/tokens", aws_sim_control_tokens, true, false},
 };
 
 static const struct route *find(enum sim_clouds cloud, struct sim_request *q)
@@ -305,10 +309,10 @@ void sim_control_answer(struct simulator *s, struct sim_request *q, struct sim_r
 	struct err err = ERR_INIT;
 	if (!t) {
 		err_set(&err, ERR_NOT_FOUND, "there is no such control request; docs/simulator.md lists them");
-		refuse(r, &err);
+		sim_control_refuse(r, &err);
 	} else if (t->body && !q->body) {
 		err_set(&err, ERR_INVALID, "the request needs a JSON body");
-		refuse(r, &err);
+		sim_control_refuse(r, &err);
 	} else if (t->unlocked) {
 		t->handler(s, q, r);
 	} else {

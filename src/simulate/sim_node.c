@@ -11,16 +11,34 @@ void sim_node_name(const struct simulator *s, const char *pool, int index, char 
 {
 	static const char DIGITS[] = "0123456789abcdefghijklmnopqrstuvwxyz";
 	char number[7] = "000000";
+	const char *slash = strchr(pool, '/');
+	if (slash) {
+		snprintf(out, SIM_NODE_NAME, "aks-%.*s-%.34s-%.8s-vm", (int)(slash - pool), pool, slash + 1, s->digits);
+		return;
+	}
 	for (int i = 5; i >= 0; i--, index /= 36)
 		number[i] = DIGITS[index % 36];
 	snprintf(out, SIM_NODE_NAME, "aks-%.12s-%s-vmss%s", pool, s->digits, number);
 }
 
-bool sim_node_parse(const char *name, char pool[SIM_POOL_NAME_MAX + 1], int *index)
+/* "aks-POOL-MACHINE-12345678-vm" */
+static bool parse_vm(const char *name, char unit[SIM_UNIT_NAME_MAX + 1])
+{
+	char pool[SIM_POOL_NAME_MAX + 1], rest[SIM_NODE_NAME], more;
+	size_t n, tail = sizeof "-12345678-vm" - 1;
+	if (sscanf(name, "aks-%12[a-z0-9]-%63[a-z0-9-]%c", pool, rest, &more) != 2 || (n = strlen(rest)) <= tail || n - tail > SIM_MACHINE_NAME_MAX ||
+	    strcmp(rest + n - 3, "-vm") != 0 || rest[n - tail] != '-' || strspn(rest + n - tail + 1, "0123456789") != 8)
+		return false;
+	snprintf(unit, SIM_UNIT_NAME_MAX + 1, "%.12s/%.*s", pool, (int)(n - tail), rest);
+	return true;
+}
+
+bool sim_node_parse(const char *name, char pool[SIM_UNIT_NAME_MAX + 1], int *index)
 {
 	char digits[9], number[7], more;
+	*index = 0;
 	if (sscanf(name, "aks-%12[a-z0-9]-%8[0-9]-vmss%6[0-9a-z]%c", pool, digits, number, &more) != 3 || strlen(number) != 6)
-		return false;
+		return parse_vm(name, pool);
 	long n = strtol(number, NULL, 36);
 	*index = (int)n;
 	return n < LIMIT_SIMULATOR_NODES;
@@ -28,11 +46,8 @@ bool sim_node_parse(const char *name, char pool[SIM_POOL_NAME_MAX + 1], int *ind
 
 static const struct sku *sku_of(const struct sim_pool *p) { return sku_find("azure", json_text_at(p->body, "", "properties", "vmSize", NULL)); }
 
-int sim_node_gpus(const struct sim_pool *p)
-{
-	const struct sku *sku = sku_of(p);
-	return sku && strstr(sku->gpu_model, "NVIDIA") ? sku->gpus : 0;
-}
+int sim_node_gpus_of(const struct sku *sku) { return sku && strstr(sku->gpu_model, "NVIDIA") ? sku->gpus : 0; }
+int sim_node_gpus(const struct sim_pool *p) { return sim_node_gpus_of(sku_of(p)); }
 
 static const char *zone_of(const struct simulator *s, const struct sim_pool *p, int index, char out[80])
 {
@@ -51,19 +66,21 @@ static json_t *labels(const struct simulator *s, const struct sim_pool *p, int i
 	const char *key, *size = json_text_at(props, "", "vmSize", NULL);
 	char zone[80];
 	const char *at = zone_of(s, p, index, zone);
+	char pool[SIM_POOL_NAME_MAX + 1];
+	snprintf(pool, sizeof pool, "%.*s", (int)strcspn(p->name, "/"), p->name);
 	const struct { const char *key, *value; } rows[] = {
-		{"agentpool", p->name},
+		{"agentpool", pool},
 		{"beta.kubernetes.io/arch", "amd64"},
 		{"beta.kubernetes.io/instance-type", size},
 		{"beta.kubernetes.io/os", "linux"},
 		{"failure-domain.beta.kubernetes.io/region", s->location},
 		{"failure-domain.beta.kubernetes.io/zone", at},
-		{"kubernetes.azure.com/agentpool", p->name},
+		{"kubernetes.azure.com/agentpool", pool},
 		{"kubernetes.azure.com/cluster", s->node_group},
 		{"kubernetes.azure.com/consolidated-additional-properties", "simulated"},
 		{"kubernetes.azure.com/mode", strcmp(json_text_at(props, "", "mode", NULL), "System") == 0 ? "system" : "user"},
 		{"kubernetes.azure.com/node-image-version", json_text_at(props, "", "nodeImageVersion", NULL)},
-		{"kubernetes.azure.com/nodepool-type", "VirtualMachineScaleSets"},
+		{"kubernetes.azure.com/nodepool-type", p->machine ? "VirtualMachines" : "VirtualMachineScaleSets"},
 		{"kubernetes.azure.com/os-sku", json_text_at(props, "", "osSKU", NULL)},
 		{"kubernetes.azure.com/role", "agent"},
 		{"kubernetes.io/arch", "amd64"},
@@ -104,20 +121,23 @@ static json_t *taints(const struct sim_pool *p)
 }
 
 /* Allocatable leaves out what AKS reserves: about 3 % of the memory here, 100 m to 260 m of the cores. */
-static json_t *resources(const struct sim_pool *p, bool devices, bool allocatable)
+json_t *sim_node_resources(const struct sku *sku, int64_t disk_gib, int64_t pods, int gpus, bool allocatable)
 {
-	const struct sku *sku = sku_of(p);
 	int cpus = sku && sku->cpus ? sku->cpus : 2, milli = cpus * 1000 - (cpus > 8 ? 260 : 140);
 	double kib = (sku && sku->memory_gib > 0 ? sku->memory_gib : 8) * 1024 * 1024;
-	int64_t disk_gib = json_int_at(p->body, 128, "properties", "osDiskSizeGB", NULL);
-	json_t *out = json_pack("{s:s, s:s, s:o}", "hugepages-1Gi", "0", "hugepages-2Mi", "0", "pods",
-		json_sprintf("%lld", (long long)json_int_at(p->body, 110, "properties", "maxPods", NULL)));
+	json_t *out = json_pack("{s:s, s:s, s:o}", "hugepages-1Gi", "0", "hugepages-2Mi", "0", "pods", json_sprintf("%lld", (long long)pods));
 	json_object_set_new(out, "cpu", allocatable ? json_sprintf("%dm", milli) : json_sprintf("%d", cpus));
 	json_object_set_new(out, "memory", json_sprintf("%lldKi", (long long)floor(allocatable ? kib * 0.96 - 102400 : kib * 0.98)));
 	json_object_set_new(out, "ephemeral-storage", json_sprintf("%lldKi", (long long)(disk_gib * 1024 * 1024 / (allocatable ? 10 : 1) * (allocatable ? 9 : 1))));
-	if (devices && sim_node_gpus(p))
-		json_object_set_new(out, "nvidia.com/gpu", json_sprintf("%d", sim_node_gpus(p)));
+	if (gpus)
+		json_object_set_new(out, "nvidia.com/gpu", json_sprintf("%d", gpus));
 	return out;
+}
+
+static json_t *resources(const struct sim_pool *p, bool devices, bool allocatable)
+{
+	return sim_node_resources(sku_of(p), json_int_at(p->body, 128, "properties", "osDiskSizeGB", NULL), json_int_at(p->body, 110, "properties", "maxPods", NULL),
+				  devices ? sim_node_gpus(p) : 0, allocatable);
 }
 
 static json_t *condition(const char *type, const char *status, const char *reason, const char *message, const char *now)
@@ -134,7 +154,7 @@ static json_t *ready_condition(const struct simulator *s, const char *status)
 			 ready ? "kubelet is posting ready status" : unknown ? "Kubelet stopped posting node status." : "container runtime network not ready", now);
 }
 
-static json_t *conditions(const struct simulator *s, bool ready)
+json_t *sim_node_conditions(const struct simulator *s, bool ready)
 {
 	char now[32];
 	clock_rfc3339(sim_timers_wall_s(s), now);
@@ -158,11 +178,19 @@ static json_t *node_info(const struct sim_pool *p, const char *name)
 static json_t *status(const struct simulator *s, const struct sim_pool *p, const char *name, bool ready, bool devices)
 {
 	json_t *addresses = json_pack("[{s:s, s:s}, {s:s, s:s}]", "type", "InternalIP", "address", "127.0.0.1", "type", "Hostname", "address", name);
-	json_t *out = json_pack("{s:o, s:o, s:o, s:o, s:o}", "capacity", resources(p, devices, false), "allocatable", resources(p, devices, true), "conditions", conditions(s, ready),
+	json_t *out = json_pack("{s:o, s:o, s:o, s:o, s:o}", "capacity", resources(p, devices, false), "allocatable", resources(p, devices, true), "conditions", sim_node_conditions(s, ready),
 		"addresses", addresses, "nodeInfo", node_info(p, name));
 	if (s->settings.kubelet_port)
 		json_object_set_new(out, "daemonEndpoints", json_pack("{s:{s:I}}", "kubeletEndpoint", "Port", (json_int_t)s->settings.kubelet_port));
 	return out;
+}
+
+static json_t *provider_id(const struct simulator *s, const struct sim_pool *p, int index, const char *name)
+{
+	if (p->machine)
+		return json_sprintf("azure:///subscriptions/%s/resourceGroups/%s/providers/Microsoft.Compute/virtualMachines/%s", s->subscription, s->node_group, name);
+	return json_sprintf("azure:///subscriptions/%s/resourceGroups/%s/providers/Microsoft.Compute/virtualMachineScaleSets/aks-%s-%s-vmss/virtualMachines/%d", s->subscription, s->node_group,
+		p->name, s->digits, index);
 }
 
 json_t *sim_node_make(const struct simulator *s, const struct sim_pool *p, int index, bool ready, bool devices)
@@ -171,8 +199,7 @@ json_t *sim_node_make(const struct simulator *s, const struct sim_pool *p, int i
 	sim_node_name(s, p->name, index, name);
 	json_t *node = meta_new(&KUBE_NODES, NULL, name), *spec = json_pack("{s:o}", "taints", taints(p));
 	json_object_set_new(json_object_get(node, "metadata"), "labels", labels(s, p, index, name));
-	json_object_set_new(spec, "providerID", json_sprintf("azure:///subscriptions/%s/resourceGroups/%s/providers/Microsoft.Compute/virtualMachineScaleSets/aks-%s-%s-vmss/virtualMachines/%d",
-		s->subscription, s->node_group, p->name, s->digits, index));
+	json_object_set_new(spec, "providerID", provider_id(s, p, index, name));
 	json_object_set_new(node, "spec", spec);
 	json_object_set_new(node, "status", status(s, p, name, ready, devices));
 	return node;

@@ -119,11 +119,12 @@ void sim_operations_finish(struct simulator *s, uint64_t id, enum sim_operation_
 		return;
 	p->operation = 0;
 	if (o->kind == SIM_DELETE && o->state == SIM_OPERATION_SUCCEEDED) {
+		sim_machine_leave_all(s, p);
 		sim_joiner_leave(s, p);
 		sim_pools_remove(s, p);
 		return;
 	}
-	if (s->settings.provisioning_error)
+	if (s->settings.provisioning_error || p->machine)
 		sim_pools_show_error(p, o->state == SIM_OPERATION_FAILED ? o->error : NULL);
 	sim_pools_set_state(s, p, ENDED[o->state]);
 	sim_joiner_sync(s, p);

@@ -10,7 +10,7 @@
 /* --- refusals -------------------------------------------------------------------------------------------------------------- */
 
 /* The two wordings of AKS for an operation that is under way. */
-static void refuse_busy(struct simulator *s, const struct sim_operation *o, struct sim_reply *r)
+void sim_pool_api_busy(struct simulator *s, const struct sim_operation *o, struct sim_reply *r)
 {
 	static const char *const DOING[] = {[SIM_CREATE] = "Creating", [SIM_UPDATE] = "Updating", [SIM_DELETE] = "Deleting"};
 	if (strcmp(s->settings.conflict, "another") == 0)
@@ -27,7 +27,7 @@ static struct sim_operation *running(struct simulator *s, const struct sim_pool 
 	struct map_entry e;
 	if (p && p->operation)
 		return sim_operations_find(s, p->operation);
-	for (size_t i = 0; s->settings.serial && map_next(&s->pools, &i, &e);)
+	for (size_t i = 0; s->settings.serial && (!p || !p->machine) && map_next(&s->pools, &i, &e);)
 		if (((struct sim_pool *)e.value)->operation)
 			return sim_operations_find(s, ((struct sim_pool *)e.value)->operation);
 	return NULL;
@@ -42,7 +42,7 @@ static bool tag_matches(const char *header, const struct sim_pool *p)
 	return p && (str_eqz(h, "*") || str_eqz(h, p->etag));
 }
 
-static bool conditions_hold(struct simulator *s, const struct sim_request *q, const struct sim_pool *p, struct sim_reply *r)
+bool sim_pool_api_conditions(struct simulator *s, const struct sim_request *q, const struct sim_pool *p, struct sim_reply *r)
 {
 	const char *match = http_header(q->x, "If-Match"), *none = http_header(q->x, "If-None-Match");
 	if (strcmp(q->api_version, s->settings.conditions_since) < 0)
@@ -58,9 +58,9 @@ static bool conditions_hold(struct simulator *s, const struct sim_request *q, co
 
 static bool can_be_new(struct simulator *s, const struct sim_request *q, struct sim_reply *r)
 {
-	if (s->pools.count < (size_t)s->settings.max_pools)
+	if (s->pool_count < (size_t)s->settings.max_pools)
 		return true;
-	sim_errors_answer(s, r, 400, "MaxAgentPoolCountReached", "The cluster has %zu agent pools already; the maximum is %lld. Agent pool %s cannot be added.", s->pools.count,
+	sim_errors_answer(s, r, 400, "MaxAgentPoolCountReached", "The cluster has %zu agent pools already; the maximum is %lld. Agent pool %s cannot be added.", s->pool_count,
 			  (long long)s->settings.max_pools, q->pool);
 	return false;
 }
@@ -77,12 +77,12 @@ static bool can_put(struct simulator *s, const struct sim_request *q, const stru
 		sim_errors_answer(s, r, 413, "RequestContentTooLarge", "The request content is larger than %zu bytes.", LIMIT_SIMULATOR_POOL_BYTES);
 	} else if (!q->body) {
 		sim_errors_answer(s, r, 400, "InvalidRequestContent", "The request content was invalid and could not be deserialized: it is not a JSON object.");
-	} else if (!conditions_hold(s, q, old, r)) {
+	} else if (!sim_pool_api_conditions(s, q, old, r)) {
 		/* answered */
 	} else if (s->cluster_stopped) {
 		sim_errors_answer(s, r, (int)s->settings.stopped_status, "OperationNotAllowed", "Operation is not allowed because the managed cluster %s is stopped. Start it first.", s->cluster);
 	} else if ((o = running(s, old))) {
-		refuse_busy(s, o, r);
+		sim_pool_api_busy(s, o, r);
 	} else if (!sim_pool_check_body(s, q->pool, q->body, old, &f) || (!old && !sim_usages_allow(s, q->body, &f))) {
 		sim_errors_reply(s, r, &f);
 		json_decref(f.details);
@@ -140,7 +140,9 @@ static uint64_t skip_token(const struct sim_request *q)
 	return token && str_to_i64(str_of(token), &n) && n > 0 ? (uint64_t)n : 0;
 }
 
-void sim_pool_api_list(struct simulator *s, struct sim_request *q, struct sim_reply *r)
+void sim_pool_api_list(struct simulator *s, struct sim_request *q, struct sim_reply *r) { sim_pool_api_list_of(s, q, NULL, r); }
+
+void sim_pool_api_list_of(struct simulator *s, struct sim_request *q, const char *of, struct sim_reply *r)
 {
 	uint64_t from = skip_token(q), last = 0;
 	int64_t n = 0;
@@ -149,7 +151,7 @@ void sim_pool_api_list(struct simulator *s, struct sim_request *q, struct sim_re
 	buf_puts(&r->body, "{\"value\":[");
 	for (size_t i = 0; !more && map_next(&s->pools, &i, &e);) { /* in the order of their generations */
 		struct sim_pool *p = e.value;
-		if (p->generation <= from)
+		if (p->generation <= from || (of ? !sim_machine_of(p, of) : p->machine != NULL))
 			continue;
 		more = s->settings.page_size && n == s->settings.page_size;
 		if (more)
@@ -173,7 +175,7 @@ void sim_pool_api_list(struct simulator *s, struct sim_request *q, struct sim_re
 static bool can_delete(struct simulator *s, const struct sim_request *q, struct sim_pool *p, struct sim_reply *r)
 {
 	struct sim_operation *o = running(s, p);
-	if (!conditions_hold(s, q, p, r))
+	if (!sim_pool_api_conditions(s, q, p, r))
 		return false;
 	if (!o)
 		return true;
@@ -181,7 +183,7 @@ static bool can_delete(struct simulator *s, const struct sim_request *q, struct 
 		sim_operations_finish(s, o->id, SIM_OPERATION_CANCELED);
 		return true;
 	}
-	refuse_busy(s, o, r);
+	sim_pool_api_busy(s, o, r);
 	return false;
 }
 
@@ -207,7 +209,7 @@ void sim_pool_api_abort(struct simulator *s, struct sim_request *q, struct sim_r
 		return;
 	struct sim_operation *o = sim_operations_find(s, p->operation);
 	if (o->kind == SIM_DELETE) {
-		refuse_busy(s, o, r);
+		sim_pool_api_busy(s, o, r);
 		return;
 	}
 	sim_operations_finish(s, o->id, SIM_OPERATION_CANCELED);

@@ -81,7 +81,8 @@ static bool check_machines(const struct check *c)
 static bool check_size(const struct check *c)
 {
 	const char *size = json_text_at(c->props, NULL, "vmSize", NULL);
-	if (!size && c->old)
+	bool empty = strcasecmp(json_text_at(c->props, "", "mode", NULL), "Machines") == 0; /* each machine has its own */
+	if (!size && (c->old || empty))
 		return true;
 	if (!size || !size[0])
 		return refuse(c, "InvalidParameter", "vmSize", "it is required");
@@ -155,7 +156,7 @@ static bool check_taints(const struct check *c)
 static const struct { const char *field, *words; } ENUMS[] = {
 	{"gpuInstanceProfile", "MIG1g|MIG2g|MIG3g|MIG4g|MIG7g"},
 	{"kubeletDiskType", "OS|Temporary"},
-	{"mode", "System|User"},
+	{"mode", "System|User|Machines"},
 	{"osDiskType", "Ephemeral|Managed"},
 	{"osSKU", "AzureLinux|CBLMariner|Ubuntu|Ubuntu2204|Ubuntu2404|Windows2019|Windows2022"},
 	{"osType", "Linux|Windows"},

@@ -84,7 +84,7 @@ static void name(struct simulator *s, const struct sim_node_job *job, char out[S
 
 static bool find(struct simulator *s, const char *node, struct sim_node_job *out)
 {
-	char pool[SIM_POOL_NAME_MAX + 1];
+	char pool[SIM_UNIT_NAME_MAX + 1];
 	if (!sim_node_parse(node, pool, &out->index))
 		return false;
 	struct sim_pool *p = sim_pools_find(s, pool);

@@ -14,10 +14,10 @@ static const char *const STATES[] = {
 const char *sim_pools_state_name(enum sim_pool_state state) { return STATES[state]; }
 
 /* Pool names are lower case in the map: ARM compares ids without regard to case. */
-static str key_of(const char *name, char lower[SIM_POOL_NAME_MAX + 1])
+static str key_of(const char *name, char lower[SIM_UNIT_NAME_MAX + 1])
 {
 	size_t n = 0;
-	for (; name[n] && n < SIM_POOL_NAME_MAX; n++)
+	for (; name[n] && n < SIM_UNIT_NAME_MAX; n++)
 		lower[n] = (char)(name[n] >= 'A' && name[n] <= 'Z' ? name[n] + 32 : name[n]);
 	lower[n] = 0;
 	return (str){lower, n};
@@ -25,8 +25,8 @@ static str key_of(const char *name, char lower[SIM_POOL_NAME_MAX + 1])
 
 struct sim_pool *sim_pools_find(struct simulator *s, const char *name)
 {
-	char lower[SIM_POOL_NAME_MAX + 1];
-	return strlen(name) <= SIM_POOL_NAME_MAX ? map_get(&s->pools, key_of(name, lower)) : NULL;
+	char lower[SIM_UNIT_NAME_MAX + 1];
+	return strlen(name) <= SIM_UNIT_NAME_MAX ? map_get(&s->pools, key_of(name, lower)) : NULL;
 }
 
 struct sim_pool *sim_pools_find_generation(struct simulator *s, const char *name, uint64_t generation)
@@ -60,7 +60,7 @@ static const char *image_version(const char *sku)
 /* What AKS fills in when the request leaves it open, and what only it can set. */
 static void complete(json_t *props)
 {
-	set_default(props, "count", json_integer(1));
+	set_default(props, "count", json_integer(strcasecmp(json_text_at(props, "", "mode", NULL), "Machines") == 0 ? 0 : 1));
 	set_default(props, "enableAutoScaling", json_false());
 	set_default(props, "enableFIPS", json_false());
 	set_default(props, "kubeletDiskType", json_string("OS"));
@@ -111,13 +111,14 @@ static void mark_spot(json_t *props)
 struct sim_pool *sim_pools_put(struct simulator *s, const char *name, const json_t *request, bool foreign)
 {
 	struct sim_pool *p = sim_pools_find(s, name);
-	char lower[SIM_POOL_NAME_MAX + 1];
+	char lower[SIM_UNIT_NAME_MAX + 1];
 	if (!p) {
 		p = mem_alloc(sizeof *p);
 		snprintf(p->name, sizeof p->name, "%s", name);
 		p->generation = ++s->serial;
 		p->foreign = foreign;
 		s->created++;
+		s->pool_count += !strchr(name, '/');
 		map_put(&s->pools, key_of(name, lower), p);
 	}
 	json_decref(p->body);
@@ -184,7 +185,9 @@ str sim_pools_text(struct sim_pool *p)
 {
 	if (!p->text) {
 		struct buf text = {0};
-		json_print(p->body, JSON_PRINT_COMPACT, &text);
+		if (p->machine)
+			sim_machine_refresh(p);
+		json_print(p->machine ? p->machine : p->body, JSON_PRINT_COMPACT, &text);
 		p->text_len = text.len;
 		p->text = buf_take(&text);
 	}
@@ -193,8 +196,9 @@ str sim_pools_text(struct sim_pool *p)
 
 void sim_pools_remove(struct simulator *s, struct sim_pool *p)
 {
-	char lower[SIM_POOL_NAME_MAX + 1];
+	char lower[SIM_UNIT_NAME_MAX + 1];
 	s->deleted++;
+	s->pool_count -= !p->machine;
 	s->machines -= p->count;
 	map_remove(&s->pools, key_of(p->name, lower));
 }
@@ -203,6 +207,7 @@ void sim_pools_free(void *pool)
 {
 	struct sim_pool *p = pool;
 	json_decref(p->body);
+	json_decref(p->machine);
 	free(p->nodes);
 	free(p->text);
 	free(p);

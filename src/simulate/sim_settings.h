@@ -37,7 +37,15 @@ struct sim_settings { /* owned strings */
 	char *stop_nodes;               /* notready | remove: what becomes of Nodes when the cluster or pool stops */
 	int64_t stopped_status;         /* of a PUT to a stopped cluster: 409 or 400 */
 	bool registered;                /* Microsoft.ContainerService is registered in the subscription */
-	json_t *quotas;                 /* family or "cores" or "lowPriorityCores" -> cores; owned */
+	/* --- of AWS --- */
+	char *access_key_id, *secret_access_key, *role_arn; /* keys that are taken; the role of service accounts */
+	char *instance_profile;         /* the one there is */
+	char *denied;                   /* actions that the role may not do, "CreateFleet,CreateTags" */
+	int64_t clock_skew_s;           /* how far the services' clock is ahead of this machine's */
+	int64_t list_delay_ms;          /* before a new instance is listed */
+	int64_t keep_ms;                /* terminated instances stay listed */
+	json_t *capacity;               /* "TYPE[/ZONE][/spot|on-demand]" -> instances that can be had; owned */
+	json_t *quotas;                 /* family or "cores" or "lowPriorityCores" -> cores, of AWS "on-demand" or "spot"; owned */
 };
 void sim_settings_init(struct sim_settings *s, enum sim_clouds cloud);
 void sim_settings_done(struct sim_settings *s);

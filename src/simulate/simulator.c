@@ -7,7 +7,7 @@
 #include "codec/json.h"
 #include <stdio.h>
 
-static const struct sim_cloud *const CLOUDS[] = {&SIM_AZURE}; /* the first is the default */
+static const struct sim_cloud *const CLOUDS[] = {&SIM_AZURE, &SIM_AWS}; /* the first is the default */
 static const struct http_route ROUTES[] = {
 	{"GET", "/{path...}", sim_exchange_answer, 0, NULL},
 	{"PUT", "/{path...}", sim_exchange_answer, 0, NULL},

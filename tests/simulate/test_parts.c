@@ -153,7 +153,7 @@ END_TEST
 START_TEST(node_names_are_read_back)
 {
 	struct simulator s = {.digits = "12345678"};
-	char name[SIM_NODE_NAME], pool[SIM_POOL_NAME_MAX + 1];
+	char name[SIM_NODE_NAME], pool[SIM_UNIT_NAME_MAX + 1];
 	int index = -1;
 	sim_node_name(&s, "abcdefghijkl", 999, name);
 	ck_assert_str_eq(name, "aks-abcdefghijkl-12345678-vmss0000rr");
