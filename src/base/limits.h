@@ -72,6 +72,7 @@
 #define LIMIT_SIMULATOR_MACHINES 100000            /* machines of all simulated pools */
 #define LIMIT_SIMULATOR_POOL_BYTES ((size_t)64 << 10) /* body of one simulated pool */
 #define LIMIT_SIMULATOR_BODY_BYTES ((size_t)2 << 20) /* any request to the simulator */
+#define LIMIT_SIMULATOR_TEMPLATES 5000             /* launch templates of the simulated region, as EC2 */
 #define LIMIT_SIMULATOR_OPERATIONS 20000           /* operations that can still be asked about; the oldest that ended go first */
 #define LIMIT_SIMULATOR_SCRIPTS 10000              /* scripted replies that wait in the simulator */
 #define LIMIT_SIMULATOR_CALLS 16384                /* requests in the simulator's log; the oldest go first */
