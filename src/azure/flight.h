@@ -9,6 +9,7 @@ struct flight {
 	bool ending;                /* the claim is being deleted */
 	bool looked;                /* what another process left behind was looked for */
 	bool abort_sent;
+	bool while_made;            /* its deletion was refused while it was being made: then the end of that is waited for */
 	bool alone;                 /* its machine is not deleted together with others */
 	bool tell;                  /* the last refusal has not been told by an event yet */
 	int64_t look_ms;            /* what was known before this says nothing (clock_now_ms) */

@@ -99,6 +99,12 @@ static int abort_creation(struct terminate *t)
 	return hold_on(t, answer.status < 300 ? 1000 : 1, "", "");
 }
 
+static bool is_being_made(const json_t *pool)
+{
+	struct agent_pool p;
+	return agent_pool_read(&p, pool) && p.instance == INSTANCE_CREATING;
+}
+
 static int delete_pool(struct terminate *t, const json_t *pool)
 {
 	struct failure why;
@@ -117,6 +123,7 @@ static int delete_pool(struct terminate *t, const json_t *pool)
 	case 1:
 		return over(t);
 	case 2:
+		t->flight->while_made = aks_machine_is(t->pool) && is_being_made(pool);
 		return put_off(t, wait_ms, "", "");
 	case 3:
 		return put_off(t, REFUSED_MS, why.row->reason, why.message);
@@ -170,12 +177,14 @@ static int present(struct terminate *t, const json_t *pool)
 		return over(t); /* somebody else's */
 	if (p.instance == INSTANCE_DELETING)
 		return being_deleted(t);
-	if (wait_ms > 0)
+	if (wait_ms > 0 && !(t->flight->while_made && p.instance != INSTANCE_CREATING))
 		return hold_on(t, wait_ms, t->flight->reason, t->flight->message);
 	if (t->memo.phase == MEMO_DELETING)
 		return not_deleted(t, pool);
-	if (p.machine)
+	if (p.machine) {
+		pools_expect(t->a->pools, t->pool, t->claim->name);
 		return delete_pool(t, pool);
+	}
 	if (p.instance == INSTANCE_CREATING && t->memo.phase != MEMO_ABORTING)
 		return persist(t, MEMO_ABORTING, NULL);
 	if (p.instance == INSTANCE_CREATING && !t->flight->abort_sent)

@@ -38,10 +38,11 @@ def need_commands(*names):
 
 class Simulator:
     """ARM, token endpoint, IMDS and the Nodes' machines. `options` are flags without dashes: create_time="2s"."""
+    CLOUD = "azure"
 
     def __init__(self, cluster, name="simulator", joins=True, **options):
         self.cluster, self.name = cluster, name
-        self.command = [kaito(), "simulate", "azure"]
+        self.command = [kaito(), "simulate", self.CLOUD]
         if joins:
             self.command += ["--kubeconfig", cluster.kubeconfig("system")]
         for key, value in options.items():
@@ -160,13 +161,19 @@ class Asked:
 
 
 def kind_of(method, path):
-    """(what, pool): ("PUT", "p1"), ("LIST", ""), ("OPERATION", "") ..."""
+    """(what, unit): ("PUT", "p1"), ("LIST", ""), ("OPERATION", "") ...; of machines ("PUT", "pool/m1"), ("LIST", "pool/"), ("DELETE MACHINES", "pool")."""
     lower = path.lower().split("?")[0].rstrip("/")
     found = re.search(r"/agentpools(?:/([^/]+)(/abort)?)?$", lower)
     if found:
         if found[2]:
             return "ABORT", found[1]
         return (method if found[1] else "LIST"), found[1] or ""
+    found = re.search(r"/agentpools/([^/]+)/machines(?:/([^/]+))?$", lower)
+    if found:
+        return (method if found[2] else "LIST"), f"{found[1]}/{found[2] or ''}"
+    found = re.search(r"/agentpools/([^/]+)/deletemachines$", lower)
+    if found:
+        return "DELETE MACHINES", found[1]
     if "/operations/" in lower or "/operationresults/" in lower:
         return "OPERATION", ""
     if "oauth2" in lower or "/token" in lower:

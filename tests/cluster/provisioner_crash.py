@@ -114,6 +114,8 @@ def check_calls(world, name):
 
 class Bench:
     """Proxies that stay, provisioners that come and go."""
+    PROXY, PROVISIONER = ArmProxy, Provisioner
+    FLAGS, check = OURS, staticmethod(check_calls)
 
     def __init__(self, world):
         self.world, self.number = world, 0
@@ -123,9 +125,9 @@ class Bench:
         self.number += 1
         name = f"crash{self.number}"
         world = self.world
-        with proxy.Proxy(world.cluster, KubePolicy(killer)) as between, ArmProxy(world.simulator, CloudPolicy(killer)) as arm:
-            provisioner = Provisioner(world.cluster, world.simulator, arm=arm, kubeconfig=world.cluster.kubeconfig("provisioner", between.url),
-                                      extra=OURS, name=f"provisioner-{self.number}")
+        with proxy.Proxy(world.cluster, KubePolicy(killer)) as between, self.PROXY(world.simulator, CloudPolicy(killer)) as arm:
+            provisioner = self.PROVISIONER(world.cluster, world.simulator, arm=arm, kubeconfig=world.cluster.kubeconfig("provisioner", between.url),
+                                           extra=self.FLAGS, name=f"provisioner-{self.number}")
             over = threading.Event()
 
             def revive():
@@ -144,7 +146,7 @@ class Bench:
                 world.delete(name)
                 world.wait_gone(name, seconds=20)
                 if not abandon:
-                    check_calls(world, name)
+                    self.check(world, name)
                 status = provisioner.process.poll()
                 expect(status is None or (killer.did and status == -signal.SIGKILL), f"it ended by itself with {status}")
             except RuntimeError as error:
