@@ -1,5 +1,4 @@
-/* attempt.h: what this process remembers of a claim between two steps besides its memo. A restart loses it and only costs one more
- * question. An entry lives from the first step of a claim to its last. Guarded by its own mutex; one thread holds an entry at a time. */
+/* attempt.h: what this process remembers of a claim between two steps besides its memo (cloud/claim_slots.h). */
 #pragma once
 #include "cloud/cloud.h"
 
@@ -15,10 +14,3 @@ struct attempt {
 	int64_t hold_ms;            /* no request before this */
 	char reason[CLOUD_REASON_MAX + 1], message[CLOUD_MESSAGE_MAX + 1]; /* of the last refusal, "" none */
 };
-struct attempts;
-struct attempts *attempts_new(void);
-void attempts_free(struct attempts *a);
-/* The claim's entry, made when it is new; NULL while another thread has it. */
-struct attempt *attempts_take(struct attempts *a, const char *uid);
-/* Gives it back; ended: it is forgotten. */
-void attempts_give(struct attempts *a, const char *uid, bool ended);

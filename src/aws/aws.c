@@ -66,7 +66,7 @@ static void aws_free(struct cloud *c)
 	ec2_free(a->ec2);
 	aws_credentials_free(a->credentials);
 	offerings_free(a->offerings);
-	attempts_free(a->attempts);
+	claim_slots_free(a->attempts);
 	metrics_free(a->metrics);
 	free(a);
 }
@@ -122,7 +122,7 @@ struct cloud *aws_new(const struct aws_options *o)
 	a->settings = o->settings;
 	a->settle_ms = o->settle_ms ? o->settle_ms : SETTLE_MS;
 	a->offerings = offerings_new();
-	a->attempts = attempts_new();
+	a->attempts = claim_slots_new(sizeof(struct attempt));
 	a->metrics = metrics_new(FIGURE_ROWS, FIGURES, NULL);
 	a->started_ms = clock_now_ms();
 	a->started_s = clock_wall_s();

@@ -270,10 +270,10 @@ int aws_launch(struct cloud *c, const struct claim_view *claim, struct launch_re
 	*out = (struct launch_result){.step = STEP_WAIT};
 	if (note_read(&s.note, claim->memo, err) < 0)
 		return err_wrap(err, "annotation " ANNOTATION_OPERATION);
-	s.attempt = attempts_take(a->attempts, claim->uid);
+	s.attempt = claim_slots_take(a->attempts, claim->uid);
 	if (s.attempt) {
 		int result = PHASES[s.note.phase](&s);
-		attempts_give(a->attempts, claim->uid, result == 0 && out->step == STEP_DONE);
+		claim_slots_give(a->attempts, claim->uid, result == 0 && out->step == STEP_DONE);
 		note_done(&s.note);
 		return result;
 	}

@@ -8,6 +8,7 @@
 #include "aws/fleet_list.h"
 #include "aws/note.h"
 #include "aws/plan.h"
+#include "cloud/claim_slots.h"
 #include "cloud/offerings.h"
 #include "http/metrics.h"
 
@@ -22,7 +23,7 @@ struct aws { /* immutable after aws_new, apart from what it points at, which gua
 	struct facts *facts;
 	struct fleet_list *list;
 	struct offerings *offerings;
-	struct attempts *attempts;
+	struct claim_slots *attempts; /* of struct attempt */
 	struct metrics *metrics;
 	atomic_bool no_fleet;                /* CreateFleet is not permitted: RunInstances */
 	char incarnation[17];                /* of this process, in memos */

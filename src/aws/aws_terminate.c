@@ -176,7 +176,7 @@ int aws_terminate(struct cloud *c, const struct claim_view *claim, struct termin
 	struct ending e = {.a = a, .claim = claim, .out = out, .err = err};
 	struct err ignored = ERR_INIT; /* a memo that cannot be read: then instances are looked for by their tags */
 	*out = (struct terminate_result){.step = STEP_WAIT, .retry_ms = 1000};
-	e.attempt = attempts_take(a->attempts, claim->uid);
+	e.attempt = claim_slots_take(a->attempts, claim->uid);
 	if (!e.attempt)
 		return 0;
 	e.readable = note_read(&e.note, claim->memo, &ignored) == 0;
@@ -185,7 +185,7 @@ int aws_terminate(struct cloud *c, const struct claim_view *claim, struct termin
 	else
 		(void)machine_of_provider_id(json_text_at(claim->object, "", "status", "providerID", NULL), e.id);
 	int result = step(&e);
-	attempts_give(a->attempts, claim->uid, result == 0 && out->step == STEP_DONE);
+	claim_slots_give(a->attempts, claim->uid, result == 0 && out->step == STEP_DONE);
 	note_done(&e.note);
 	return result;
 }

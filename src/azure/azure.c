@@ -72,7 +72,7 @@ static void azure_free(struct cloud *c)
 	throttle_free(a->throttle);
 	token_cache_free(a->tokens);
 	offerings_free(a->offerings);
-	flights_free(a->flights);
+	claim_slots_free(a->flights);
 	quota_free(a->quota);
 	aks_machine_deletions_free(a->deletions);
 	metrics_free(a->metrics);
@@ -128,7 +128,7 @@ struct cloud *azure_new(const struct azure_options *o)
 	if (o->machines) /* everything in one version: lists too must know the mode */
 		a->options.api_version = aks_machine_version(o->api_version);
 	a->offerings = offerings_new();
-	a->flights = flights_new();
+	a->flights = claim_slots_new(sizeof(struct flight));
 	a->quota = quota_new();
 	a->deletions = aks_machine_deletions_new();
 	a->metrics = metrics_new(FIGURE_ROWS, FIGURES, NULL);

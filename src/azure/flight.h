@@ -1,6 +1,4 @@
-/* flight.h: what this process remembers of a claim between two steps besides its memo: tries, waits, the last refusal. A restart loses it
- * and only asks ARM once more. An entry lives from the first step of a claim to its last. Guarded by its own mutex; one thread holds a
- * flight at a time. */
+/* flight.h: what this process remembers of a claim between two steps besides its memo (cloud/claim_slots.h): tries, waits, the last refusal. */
 #pragma once
 #include "cloud/cloud.h"
 
@@ -22,10 +20,3 @@ struct flight {
 	int64_t hold_ms;            /* after the last refusal: no PUT before this; INT64_MAX: never the same request */
 	char reason[CLOUD_REASON_MAX + 1], message[CLOUD_MESSAGE_MAX + 1]; /* of the last refusal, "" none */
 };
-struct flights;
-struct flights *flights_new(void);
-void flights_free(struct flights *f);
-/* The claim's flight, made when it is new; NULL while another thread has it. */
-struct flight *flights_take(struct flights *f, const char *uid);
-/* Gives it back; ended: it is forgotten. */
-void flights_give(struct flights *f, const char *uid, bool ended);

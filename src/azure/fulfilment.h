@@ -9,6 +9,7 @@
 #include "azure/pools.h"
 #include "azure/quota.h"
 #include "azure/taxonomy.h"
+#include "cloud/claim_slots.h"
 #include "cloud/offerings.h"
 #include "http/metrics.h"
 
@@ -21,7 +22,7 @@ struct azure { /* immutable after azure_new, apart from what it points at, which
 	struct arm *arm;
 	struct pools *pools;
 	struct offerings *offerings;
-	struct flights *flights;
+	struct claim_slots *flights; /* of struct flight */
 	struct quota *quota;
 	struct aks_machine_deletions *deletions;
 	struct metrics *metrics;

@@ -489,7 +489,7 @@ int azure_launch(struct cloud *c, const struct claim_view *claim, struct launch_
 	struct launch l = {.a = a, .claim = claim, .out = out, .err = err};
 	struct err ignored = ERR_INIT; /* a memo that cannot be read is as none: then the pool is looked for */
 	*out = (struct launch_result){.step = STEP_WAIT};
-	l.flight = flights_take(a->flights, claim->uid);
+	l.flight = claim_slots_take(a->flights, claim->uid);
 	if (!l.flight) {
 		out->retry_ms = 1000;
 		return 0;
@@ -498,7 +498,7 @@ int azure_launch(struct cloud *c, const struct claim_view *claim, struct launch_
 		azure_unit_of(a, claim, l.memo.pool);
 	l.pool = l.memo.pool;
 	int result = PHASES[l.memo.phase](&l);
-	flights_give(a->flights, claim->uid, result == 0 && out->step == STEP_DONE);
+	claim_slots_give(a->flights, claim->uid, result == 0 && out->step == STEP_DONE);
 	memo_done(&l.memo);
 	return result;
 }

@@ -224,7 +224,7 @@ int azure_terminate(struct cloud *c, const struct claim_view *claim, struct term
 	struct terminate t = {.a = a, .claim = claim, .out = out, .err = err};
 	struct err ignored = ERR_INIT; /* a memo that cannot be read: then the pool is looked for */
 	*out = (struct terminate_result){.step = STEP_WAIT};
-	t.flight = flights_take(a->flights, claim->uid);
+	t.flight = claim_slots_take(a->flights, claim->uid);
 	if (!t.flight) {
 		out->retry_ms = 1000;
 		return 0;
@@ -236,7 +236,7 @@ int azure_terminate(struct cloud *c, const struct claim_view *claim, struct term
 		azure_unit_of(a, claim, t.memo.pool);
 	t.pool = t.memo.pool;
 	int result = step(&t);
-	flights_give(a->flights, claim->uid, result == 0 && out->step == STEP_DONE);
+	claim_slots_give(a->flights, claim->uid, result == 0 && out->step == STEP_DONE);
 	memo_done(&t.memo);
 	return result;
 }
