@@ -74,14 +74,15 @@ static void see_listed(void *context, const struct instance *i)
 	a->stopped |= i->state == INSTANCE_STOPPED && strcmp(i->claim[0] ? i->claim : i->name, a->claim) == 0;
 }
 
-/* 1: stopped on purpose; 0: not; -1: not known. */
-static int is_stopped(const struct pass *p, struct err *err)
+/* 1: stopped on purpose; 0: not; -1: not known. A list from before the Node went bad says nothing. */
+static int is_stopped(const struct pass *p, int64_t tolerated_ms, struct err *err)
 {
 	struct ask a = {meta_name(p->claim), false};
 	struct err why = ERR_INIT;
+	int64_t age_ms = tolerated_ms > 0 && tolerated_ms / 2 < LIST_AGE_MS ? tolerated_ms / 2 : LIST_AGE_MS;
 	if (nodes_cloud_get(p->n, CONTROLLER, json_text_at(p->node, "", "spec", "providerID", NULL), see_state, &a, err) < 0)
 		return err_wrap(err, "ask for the machine of node %s", meta_name(p->node));
-	if (!a.stopped && nodes_cloud_list(p->n, CONTROLLER, LIST_AGE_MS, see_listed, &a, &why) < 0) {
+	if (!a.stopped && nodes_cloud_list(p->n, CONTROLLER, age_ms, see_listed, &a, &why) < 0) {
 		*err = why;
 		return err_wrap(err, "ask for the machine of node %s", meta_name(p->node));
 	}
@@ -98,7 +99,7 @@ static int64_t next_look_ms(int64_t tolerated_ms)
 static int may_sleep(const struct pass *p, const struct repair_policy *policy, struct err *err)
 {
 	int64_t tolerated_ms = toleration_ms(p->n, policy), now_ms = clock_now_ms();
-	int stopped = is_stopped(p, err);
+	int stopped = is_stopped(p, tolerated_ms, err);
 	if (stopped < 0)
 		return -1;
 	if (stopped > 0) {

@@ -14,7 +14,7 @@ from azure import FAST, Provisioner
 from claims import Cases, Stage, expect, state_of
 
 GC_ROUNDS_S = 4  # long enough for several rounds of garbage collection
-REPAIR_S = 2
+REPAIR_S, STOP_S = 2, 6  # how long a Node may be NotReady; the latter where clusters are stopped, as one that runs again takes its time
 
 
 def steady(world, names, seconds=GC_ROUNDS_S):
@@ -50,7 +50,7 @@ def stop_and_start(way):
         node = world.node_of(names[0])
         try:
             world.until("Nodes that are gone" if way == "remove" else "Nodes that are NotReady", lambda: not ready_node(world, node), 10)
-            steady(world, names)
+            steady(world, names, STOP_S + 2)
         finally:
             world.simulator.power("Running")
         world.until("Nodes that are back", lambda: all(ready_node(world, world.node_of(n)) for n in names), 20)
@@ -331,12 +331,14 @@ def main(argv=None):
     options = claims.arguments(__doc__).parse_args(argv)
     cases = Cases(options.only)
     with Stage(create_time="1s", delete_time="0.3s", max_pools=1000) as world:
-        # Repair is slow here, so that Nodes of a stopped cluster are not repaired before it is clear that it is stopped.
         with Provisioner(world.cluster, world.simulator, extra=[f"--repair-toleration={REPAIR_S}s"]) as provisioner:
             cases.together(SIDE_BY_SIDE, world, workers=5)
             cases.one(repair, world)
             cases.one(recovers, world)
             cases.one(expires, world)
+            if cases.bad:
+                print(provisioner.tail(12))
+        with Provisioner(world.cluster, world.simulator, name="provisioner-stop", extra=[f"--repair-toleration={STOP_S}s"]) as provisioner:
             for way in ("notready", "remove"):
                 cases.one(stop_and_start(way), world)
             if cases.bad:

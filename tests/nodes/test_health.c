@@ -140,6 +140,31 @@ START_TEST(a_stopped_machine_is_left)
 }
 END_TEST
 
+static int64_t listed_age_ms;
+
+static int list_noting_age(struct cloud *c, int64_t max_age_ms, void (*fn)(void *context, const struct instance *i), void *context, struct err *e)
+{
+	listed_age_ms = max_age_ms;
+	return fake_cloud()->ops->list(c, max_age_ms, fn, context, e);
+}
+
+/* The machine may have been stopped just before its Node went bad: then only a later list shows it. */
+START_TEST(the_list_that_says_it_runs_is_younger_than_the_toleration)
+{
+	json_t *node = start();
+	ops.list = list_noting_age;
+	n->options.repair_toleration_ms = 5000;
+	set(node, "Ready", "Unknown", 3600);
+	fake_cloud_put("ws1", "", INSTANCE_STOPPED, 1);
+	ck_assert(!repaired());
+	ck_assert_int_eq(listed_age_ms, 2500);
+	n->options.repair_toleration_ms = 0; /* the policy's ten minutes */
+	ck_assert(!repaired());
+	ck_assert_int_eq(listed_age_ms, 30000);
+	finish();
+}
+END_TEST
+
 /* `az aks nodepool start`: the machine runs minutes before its Node is Ready. */
 START_TEST(a_machine_that_wakes_up_has_the_whole_toleration_again)
 {
@@ -274,6 +299,7 @@ int main(void)
 	tcase_add_test(t, the_toleration_can_be_set);
 	tcase_add_test(t, the_toleration_starts_anew_with_the_process);
 	tcase_add_loop_test(t, a_stopped_machine_is_left, 0, 2);
+	tcase_add_test(t, the_list_that_says_it_runs_is_younger_than_the_toleration);
 	tcase_add_test(t, a_machine_that_wakes_up_has_the_whole_toleration_again);
 	tcase_add_test(t, a_cloud_that_cannot_tell_saves_the_node);
 	tcase_add_test(t, a_machine_that_is_gone_is_replaced);
