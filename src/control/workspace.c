@@ -35,24 +35,6 @@ static void pass_take_object(struct workspace_pass *p, json_t *object)
 	workspace_view_read(&p->w, p->object, p->c->options);
 }
 
-int workspace_create(struct workspace_pass *p, const struct kube_resource *r, enum cache cache, const json_t *object, struct err *err)
-{
-	CLEANUP(json_decrefp) json_t *stored = NULL;
-	struct err why = ERR_INIT;
-	p->wrote = true;
-	if (kube_create(p->c->op.kube, r, object, &stored, &why) == 0) {
-		informer_learn(p->c->op.caches[cache], stored);
-		if (r != &KUBE_SERVICES)
-			event_emit(p->c->op.events, p->object, "Normal", "WorkloadCreated", "Created %s %s", r->kind, meta_name(object));
-		return 0;
-	}
-	if (why.kind == ERR_EXISTS) { /* a stale cache or an earlier life of this process: the watch will bring it */
-		p->requeue_ms = 1000;
-		return 0;
-	}
-	return err_set(err, why.kind, "create %s %s: %s", r->kind, meta_name(object), why.message);
-}
-
 void workspace_wrote(struct workspace_pass *p, const json_t *stored)
 {
 	own_writes_note(&own_writes, stored);
@@ -72,12 +54,26 @@ static int patch_metadata(struct workspace_pass *p, json_t *metadata, struct err
 	return 0;
 }
 
+/* Before the new revision is noted: a pass that ends in between finds the change once more. */
+static int forget_decisions(struct workspace_pass *p, struct err *err)
+{
+	CLEANUP(json_decrefp) json_t *status = workspace_status_without_decisions(p);
+	json_t *stored = NULL;
+	if (!status)
+		return 0;
+	int rc = workspace_write_status(p, status, &stored, err);
+	if (rc == 0)
+		pass_take_object(p, stored);
+	return rc < 0 ? -1 : 0;
+}
+
 int workspace_metadata_step(struct workspace_pass *p, struct err *err)
 {
 	bool changed = false;
 	if (revision_sync(p->c, &p->w, &p->revision, &changed, err) < 0)
 		return -1;
-	p->spec_changed = changed;
+	if (changed && meta_annotation(p->object, ANNOTATION_HASH) && forget_decisions(p, err) < 0)
+		return -1;
 	bool finalizer = meta_has_finalizer(p->object, FINALIZER_WORKSPACE);
 	if (!changed && finalizer)
 		return 0;

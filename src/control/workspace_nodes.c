@@ -80,7 +80,7 @@ static int node_count(struct workspace_pass *p, struct err *err)
 	}
 	/* What was decided stays until the specification changes: a better estimate must not restart a model. */
 	int64_t stored = json_int_at(p->w.status, 0, "targetNodeCount", NULL);
-	if (stored > 0 && !p->spec_changed) {
+	if (stored > 0) {
 		plan->nodes = (int)stored;
 		return 0;
 	}

@@ -32,7 +32,6 @@ struct workspace_pass {
 	struct node_request request;   /* what the nodes are for; match_labels owned through `labels` */
 	json_t *labels, *terms;        /* owned */
 	char storage[32], config_hash[17];
-	bool spec_changed;             /* resource, inference or tuning differ from the last pass's */
 	json_t *config;                /* the ConfigMap that inference.config or tuning.config names, owned; NULL: none or not there */
 	struct findings found;
 	struct err error;              /* what stopped the pass, ERR_NONE: nothing */
@@ -51,13 +50,17 @@ bool workspace_tuning_release(struct workspace_pass *p);
 WARN_UNUSED int workspace_tuning_release_step(struct workspace_pass *p, struct err *err);
 /* The status that the findings amount to; pure. New reference. */
 json_t *workspace_status_new(struct workspace_pass *p);
+/* The status of a Workspace whose specification has changed: without the decisions made for the old one. New reference; NULL: there are none. */
+json_t *workspace_status_without_decisions(struct workspace_pass *p);
+/* 0 written, *stored is a new reference; 1: nothing differs. */
+WARN_UNUSED int workspace_write_status(struct workspace_pass *p, const json_t *status, json_t **stored, struct err *err);
 /* Writes the status when it differs from the stored one. 1: deferred, see workspace_status.c. */
 WARN_UNUSED int workspace_status_step(struct workspace_pass *p, struct err *err);
 /* Sets the metadata that a first pass needs (finalizer, hash and revision annotations) in one patch. */
 WARN_UNUSED int workspace_metadata_step(struct workspace_pass *p, struct err *err);
 void workspace_request(struct workspace_pass *p);                                    /* fills p->request, plan or no plan */
 
-/* Creates the object; one that is already there counts as created. The cache learns the answer. */
+/* Creates the object, and the cache learns the answer. Our own that is there already counts as created, and so does somebody else's Service. */
 WARN_UNUSED int workspace_create(struct workspace_pass *p, const struct kube_resource *r, enum cache cache, const json_t *object, struct err *err);
 /* The answer to a write of the Workspace itself: into the cache, and remembered as our own. */
 void workspace_wrote(struct workspace_pass *p, const json_t *stored);

@@ -181,6 +181,24 @@ json_t *workspace_status_new(struct workspace_pass *p)
 	return status;
 }
 
+/* How many nodes there should be, and that a tuning has succeeded: what later passes go by. */
+json_t *workspace_status_without_decisions(struct workspace_pass *p)
+{
+	static const char CHANGED[] = "the specification changed";
+	bool succeeded = p->w.tuning && condition_is(json_at(p->w.status, "conditions", NULL), "WorkspaceSucceeded", "True");
+	if (!succeeded && json_int_at(p->w.status, 0, "targetNodeCount", NULL) == 0)
+		return NULL;
+	json_t *status = json_deep_copy(p->w.status);
+	json_object_del(status, "targetNodeCount");
+	if (succeeded) {
+		struct draft d = {.p = p, .conditions = json_object_get(status, "conditions")};
+		clock_rfc3339(clock_wall_s(), d.now);
+		put(&d, "WorkspaceSucceeded", false, "workspacePending", CHANGED);
+		put(&d, "WorkspaceReady", false, "workspacePending", CHANGED);
+	}
+	return status;
+}
+
 /* What `kubectl describe` tells as a story: the conditions that turned, as events. */
 static void tell_events(struct workspace_pass *p, const json_t *old, const json_t *new)
 {
@@ -202,19 +220,28 @@ static void tell_events(struct workspace_pass *p, const json_t *old, const json_
 	}
 }
 
+int workspace_write_status(struct workspace_pass *p, const json_t *status, json_t **stored, struct err *err)
+{
+	CLEANUP(json_decrefp) json_t *changed = object_difference(p->w.status, status);
+	if (json_object_size(changed) == 0)
+		return 1;
+	CLEANUP(json_decrefp) json_t *body = json_pack("{s:{s:s},s:O}", "metadata", "resourceVersion", meta_version(p->object), "status", changed);
+	if (kube_patch(p->c->op.kube, &KUBE_WORKSPACES, p->w.namespace_, p->w.name, "status", KUBE_PATCH_MERGE, body, stored, err) < 0)
+		return err_wrap(err, "write status");
+	workspace_wrote(p, *stored);
+	return 0;
+}
+
 int workspace_status_step(struct workspace_pass *p, struct err *err)
 {
 	if (p->wrote) {
 		p->requeue_ms = AFTER_WRITES_MS;
 		return 1;
 	}
-	CLEANUP(json_decrefp) json_t *status = workspace_status_new(p), *changed = object_difference(p->w.status, status), *stored = NULL;
-	if (json_object_size(changed) == 0)
-		return 0;
-	CLEANUP(json_decrefp) json_t *body = json_pack("{s:{s:s},s:O}", "metadata", "resourceVersion", meta_version(p->object), "status", changed);
-	if (kube_patch(p->c->op.kube, &KUBE_WORKSPACES, p->w.namespace_, p->w.name, "status", KUBE_PATCH_MERGE, body, &stored, err) < 0)
-		return err_wrap(err, "write status");
-	workspace_wrote(p, stored);
+	CLEANUP(json_decrefp) json_t *status = workspace_status_new(p), *stored = NULL;
+	int rc = workspace_write_status(p, status, &stored, err);
+	if (rc != 0)
+		return rc < 0 ? -1 : 0;
 	tell_events(p, json_at(p->object, "status", "conditions", NULL), json_object_get(status, "conditions"));
 	return 0;
 }

@@ -115,7 +115,7 @@ static int replace_job(struct workspace_pass *p, const json_t *job, struct err *
 /* A finished tuning whose Job somebody cleaned up is not run again. */
 static bool finished_before(const struct workspace_pass *p)
 {
-	return !p->spec_changed && condition_true(p->object, "WorkspaceSucceeded");
+	return condition_true(p->object, "WorkspaceSucceeded");
 }
 
 static int job_step(struct workspace_pass *p, struct err *err)

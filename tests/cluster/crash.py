@@ -1,7 +1,8 @@
 """The controller killed after each of its writes in turn, once before it has the answer and once after, then started again: the
 final state equals the undisturbed run's, and no node is asked for twice.
 
-Usage: crash.py [--every N] [--kinds inference,tuning,set]
+Usage: crash.py [--every N] [--kinds inference,tuning,set,change]
+`change`: killed at the writes that a changed specification leads to, of a model that now needs two nodes and of a tuning whose Job is gone.
 """
 import argparse
 import signal
@@ -18,7 +19,10 @@ from mirror import Mirror
 from play import Kubelet
 
 REACH_S, GONE_S = 180, 120
-LIVES = {"inference": ({"ws": "inference"}, {}), "tuning": ({"ws": "tuning"}, {}), "set": ({}, {"set": 2})}
+LIVES = {"inference": ({"ws": "inference"}, {}), "tuning": ({"ws": "tuning"}, {}), "set": ({}, {"set": 2}),
+         "change": ({"ws": "inference", "again": "tuning"}, {})}
+CLAIMS = {"change": {"ws": 2}}  # where it is not one for each Workspace
+REVISION = "workspace.kaito.io/revision"
 
 
 class Killer(proxy.Policy):
@@ -26,7 +30,7 @@ class Killer(proxy.Policy):
 
     def __init__(self, at, moment):
         super().__init__()
-        self.at, self.moment, self.controller, self.killed = at, moment, None, threading.Event()
+        self.at, self.moment, self.controller, self.killed, self.first = at, moment, None, threading.Event(), at
 
     def kill(self):
         self.controller.process.send_signal(signal.SIGKILL)
@@ -47,6 +51,30 @@ class Killer(proxy.Policy):
     def delivered(self, call, status):
         if getattr(call, "last", False):
             self.kill()
+
+
+def revision(life, kind, name):
+    return (life.mirror.get(kind, life.namespace, name) or {"metadata": {}})["metadata"].get("annotations", {}).get(REVISION)
+
+
+def changed(life):
+    """Both Workspaces are at their goals for the second revision."""
+    serving = life.mirror.get("StatefulSet", life.namespace, "ws") or {}
+    return (all(revision(life, *what) == "2" for what in (("Workspace", "ws"), ("Workspace", "again"), ("StatefulSet", "ws"), ("Job", "again"))) and
+            serving["status"].get("readyReplicas") == serving["spec"]["replicas"] == 2 and life.reached())
+
+
+def change(life):
+    api, space = life.cluster.admin, life.namespace
+    api.must("DELETE", f"/apis/batch/v1/namespaces/{space}/jobs/again?propagationPolicy=Background")
+    if not life.mirror.until(lambda: not life.mirror.get("Job", space, "again"), REACH_S):
+        raise RuntimeError("the Job does not go")
+    api.merge("Workspace", space, "again", {"tuning": {"output": {"image": "registry.example.com/acme/a:2"}}})
+    api.merge("Workspace", space, "ws", {"metadata": {"annotations": {"kaito.sh/node-count": "2"}},
+                                         "inference": {"adapters": [{"source": {"name": "a", "image": "registry.example.com/a:1"}}]}})
+    if not life.mirror.until(lambda: changed(life), REACH_S):
+        raise RuntimeError(f"not at the second goal within {REACH_S} s: " + ", ".join(f"{k} {n} revision {revision(life, k, n)}" for k, n in (
+            ("Workspace", "ws"), ("StatefulSet", "ws"), ("Workspace", "again"), ("Job", "again"))) + f", states {[life.state(n) for n in life.kinds]}")
 
 
 def live(cluster, mirror, loop, kind, namespace, policy, expected=None):
@@ -71,6 +99,9 @@ def live(cluster, mirror, loop, kind, namespace, policy, expected=None):
             helper.start()
             life.create()
             life.wait_reached(REACH_S)
+            if kind == "change":
+                policy.first = policy.first or len(policy.writes) + 1
+                change(life)
             at_goal = life.settle(expected and expected[0])
             claims = life.claims()
             life.delete()
@@ -83,8 +114,9 @@ def live(cluster, mirror, loop, kind, namespace, policy, expected=None):
             helper.join(2)
             controller.stop(signal.SIGKILL)
             life.clean()
-        if any(n != 1 for n in life.claims().values()) or not claims:
-            raise RuntimeError(f"claims by Workspace, one each expected: {life.claims()}")
+        wrong = {name: n for name, n in life.claims().items() if n != CLAIMS.get(kind, {}).get(name, 1)}
+        if wrong or not claims:
+            raise RuntimeError(f"claims by Workspace, one each expected, or {CLAIMS.get(kind)}: {life.claims()}")
     return at_goal, after
 
 
@@ -101,10 +133,11 @@ def main(argv=None):
         with Mirror(cluster.admin) as mirror, scenario.cloud_loop(cluster) as loop:
             for kind in options.kinds.split(","):
                 calm = proxy.Policy()
+                calm.first = 1 if kind != "change" else 0
                 expected = live(cluster, mirror, loop, kind, f"calm-{kind}", calm)
                 total = len(calm.writes)
                 print(f"ok   {kind}, undisturbed: {total} writes", flush=True)
-                for at in range(1, total + 1, options.every):
+                for at in range(calm.first, total + 1, options.every):
                     for moment in ("before", "after"):
                         runs += 1
                         policy = Killer(at, moment)

@@ -224,7 +224,7 @@ class LateClaims(proxy.Policy):
 
 class Corners:
     """What the recorded cases do not come by: a workload from before 0.8, a load balancer asked for later, a long history, a
-    tuning whose specification changes."""
+    tuning whose specification changes, names that others have taken."""
 
     def __init__(self, cluster, mirror, namespace):
         self.cluster, self.mirror, self.namespace, self.cloud = cluster, mirror, namespace, play.Cloud(cluster)
@@ -256,6 +256,22 @@ class Corners:
             self.has(f"revision {i + 2}", "Workspace", "old",
                      lambda o, i=i: o.get("metadata", {}).get("annotations", {}).get("workspace.kaito.io/revision") == str(i + 2))
 
+    def taken(self):
+        others = {"app": "theirs"}
+        self.cluster.admin.create("Service", {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "taken"},
+                                              "spec": {"ports": [{"port": 80}], "selector": others}}, self.namespace)
+        self.cluster.admin.create("StatefulSet", {
+            "apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "taken"},
+            "spec": {"replicas": 0, "serviceName": "x", "selector": {"matchLabels": others}, "template": {
+                "metadata": {"labels": others}, "spec": {"containers": [{"name": "c", "image": "x"}]}}}}, self.namespace)
+        self.cluster.admin.create("Workspace", scenario.workspace("taken", "inference"), self.namespace)
+        self.has("somebody else's StatefulSet is told", "Workspace", "taken", lambda o: any(
+            "StatefulSet taken is there already" in c["message"] for c in o.get("status", {}).get("conditions", []) if c["type"] == "InferenceReady"))
+        self.cluster.admin.delete("StatefulSet", self.namespace, "taken")
+        self.state("taken", ("Ready",))
+        self.has("somebody else's Service stays as it was", "Service", "taken",
+                 lambda o: o["spec"]["selector"] == others and "ownerReferences" not in o["metadata"])
+
     def tuning(self, loop):
         body = scenario.workspace("again", "tuning")
         body["tuning"]["afterSuccess"] = "Serve"
@@ -283,6 +299,7 @@ class Corners:
         if run == "default":
             with play.Loop(self.cloud, finish=True) as loop:
                 self.inference()
+                self.taken()
                 self.tuning(loop)
 
 

@@ -195,6 +195,34 @@ START_TEST(own_nodes_have_no_claim_condition)
 }
 END_TEST
 
+START_TEST(a_changed_specification_takes_its_decisions_along)
+{
+	struct world t;
+	static const char HEAD[] = "{\"metadata\":{\"name\":\"w\",\"namespace\":\"n\",\"generation\":2},";
+	static const char STATUS[] = ",\"status\":{\"targetNodeCount\":2,\"state\":\"Succeeded\",\"conditions\":["
+				     "{\"type\":\"WorkspaceSucceeded\",\"status\":\"True\",\"reason\":\"workspaceSucceeded\"},"
+				     "{\"type\":\"ResourceReady\",\"status\":\"True\",\"reason\":\"r\"}]}}";
+	CLEANUP(mem_freep) char *tuning = mem_printf("%s\"tuning\":{\"preset\":{\"name\":\"phi-4\"}}%s", HEAD, STATUS);
+	CLEANUP(mem_freep) char *inference = mem_printf("%s\"inference\":{\"preset\":{\"name\":\"phi-4\"}}%s", HEAD, STATUS);
+	world_init(&t, tuning);
+	CLEANUP(json_decrefp) json_t *s = workspace_status_without_decisions(&t.pass);
+	expect(s, "WorkspaceSucceeded", "False", "workspacePending", "the specification changed");
+	expect(s, "WorkspaceReady", "False", "workspacePending", "the specification changed");
+	expect(s, "ResourceReady", "True", "r", "");
+	ck_assert_ptr_null(json_object_get(s, "targetNodeCount"));
+	ck_assert_int_eq(json_int_at(t.pass.w.status, 0, "targetNodeCount", NULL), 2);
+	world_done(&t);
+	world_init(&t, inference); /* an endpoint goes on answering: only the number of nodes is in question */
+	CLEANUP(json_decrefp) json_t *i = workspace_status_without_decisions(&t.pass);
+	expect(i, "WorkspaceSucceeded", "True", "workspaceSucceeded", "");
+	ck_assert_ptr_null(json_object_get(i, "targetNodeCount"));
+	world_done(&t);
+	world_init(&t, TUNING);
+	ck_assert_ptr_null(workspace_status_without_decisions(&t.pass));
+	world_done(&t);
+}
+END_TEST
+
 START_TEST(the_same_findings_give_the_same_status)
 {
 	struct world t;
@@ -214,5 +242,5 @@ int main(void)
 	CHECK_RUN("workspace status", 20, a_new_workspace_waits_for_nodes, an_error_is_told_only_where_something_does_not_hold,
 		  a_ready_workload_with_nodes_makes_the_workspace_ready, a_workspace_that_was_ready_becomes_not_ready,
 		  a_failed_attempt_of_a_running_job_is_told_and_not_final, serving_after_success_has_its_own_readiness, released_nodes_are_told,
-		  own_nodes_have_no_claim_condition, the_same_findings_give_the_same_status);
+		  own_nodes_have_no_claim_condition, a_changed_specification_takes_its_decisions_along, the_same_findings_give_the_same_status);
 }
