@@ -127,6 +127,15 @@ int workspace_plan_step(struct workspace_pass *p, struct err *err)
 	return node_count(p, err);
 }
 
+/* As planned; without a plan, at a Workspace's end, as many as its status tells. */
+static int request_count(const struct workspace_pass *p)
+{
+	int64_t stored = json_int_at(p->w.status, 0, "targetNodeCount", NULL);
+	if (p->plan.nodes > 0)
+		return p->plan.nodes;
+	return stored < 1 ? 1 : stored < LIMIT_WORKSPACE_NODES ? (int)stored : LIMIT_WORKSPACE_NODES;
+}
+
 void workspace_request(struct workspace_pass *p)
 {
 	const struct workspace_view *w = &p->w;
@@ -143,7 +152,7 @@ void workspace_request(struct workspace_pass *p)
 		.inference_set = w->inference_set,
 		.match_labels = p->labels,
 		.instance_type = w->instance_type,
-		.count = p->plan.nodes,
+		.count = request_count(p),
 		.storage = p->storage,
 		.image_family = family ? family : "",
 		.node_class = class ? class : "",

@@ -164,7 +164,7 @@ static int delete(const struct node_context *c, const struct claim_dialect *d, c
 	return err_wrap(err, "delete %s %s", d->resource->kind, meta_name(claim));
 }
 
-/* A slot that the cache does not show: asked from the API server, as the cache may be behind. */
+/* A slot that the cache does not show: asked from the API server, as the cache may be behind. 1: there was none. */
 static int release_slot(const struct node_context *c, const struct node_request *r, const struct claim_dialect *d, int slot, struct err *err)
 {
 	int rc = 1;
@@ -176,7 +176,7 @@ static int release_slot(const struct node_context *c, const struct node_request 
 		if (rc == 0)
 			rc = delete(c, d, claim, err);
 	}
-	return rc < 0 ? -1 : 0;
+	return rc < 0 ? -1 : rc > 0;
 }
 
 int claims_release(const struct node_context *c, const struct node_request *r, struct err *err)
@@ -190,13 +190,14 @@ int claims_release(const struct node_context *c, const struct node_request *r, s
 	json_array_foreach(claims, i, claim)
 		if (delete(c, d, claim, err) < 0)
 			return -1;
-	int unseen = r->count - (int)json_array_size(claims);
-	for (int slot = 0; unseen > 0 && slot < r->count; slot++) {
+	/* The slots were filled in order: past the number that is known it goes on as long as there are more. */
+	int unseen = r->count - (int)json_array_size(claims), rc = 0;
+	bool more = unseen > 0;
+	for (int slot = 0; more && rc >= 0; slot++) {
 		if (slot_taken(r, slot, claims))
 			continue;
-		if (release_slot(c, r, d, slot, err) < 0)
-			return -1;
-		unseen--;
+		rc = release_slot(c, r, d, slot, err);
+		more = --unseen > 0 || rc == 0;
 	}
-	return 0;
+	return rc < 0 ? -1 : 0;
 }

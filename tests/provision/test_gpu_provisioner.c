@@ -312,6 +312,28 @@ START_TEST(release_deletes_what_the_cache_does_not_know_yet)
 }
 END_TEST
 
+/* Deleted before its first status was written: how many claims were made is not known. */
+START_TEST(release_goes_on_past_the_number_that_is_known)
+{
+	setup("azure-gpu-provisioner");
+	s.r.count = 3;
+	ensure_ok(&s, &report);
+	struct err err = ERR_INIT;
+	json_t *kept[3];
+	for (size_t i = 0; i < 3; i++)
+		kept[i] = json_deep_copy(fake_nth(&KUBE_NODE_CLAIMS, i));
+	for (size_t i = 0; i < 3; i++)
+		fake_remove(&KUBE_NODE_CLAIMS, NULL, meta_name(kept[i]));
+	fake_freeze(true);
+	for (size_t i = 0; i < 3; i++)
+		fake_put(&KUBE_NODE_CLAIMS, kept[i]);
+	s.r.count = 1;
+	ck_assert_int_eq(way->release(&s.c, &s.r, &err), 0);
+	ck_assert_uint_eq(fake_count(&KUBE_NODE_CLAIMS), 0);
+	teardown();
+}
+END_TEST
+
 START_TEST(release_is_one_request_per_claim)
 {
 	setup("azure-gpu-provisioner");
@@ -394,6 +416,6 @@ int main(void)
 		  a_successor_of_the_same_name_does_not_wait_for_the_nodes_of_the_first, a_larger_target_adds_and_a_smaller_one_takes_nothing_away,
 		  claims_of_the_former_controller_count, own_nodes_save_a_claim_only_where_pods_can_land, the_spelling_of_an_instance_type_does_not_matter,
 		  machines_without_gpus_wait_for_no_plugin, pressure_is_told, a_refused_claim_is_an_event_and_an_error,
-		  release_deletes_what_the_cache_does_not_know_yet, release_is_one_request_per_claim, a_cluster_without_the_crd_is_told_and_lets_go,
+		  release_deletes_what_the_cache_does_not_know_yet, release_goes_on_past_the_number_that_is_known, release_is_one_request_per_claim, a_cluster_without_the_crd_is_told_and_lets_go,
 		  pods_are_tied_to_the_workspace, own_nodes_are_counted_and_nothing_is_made);
 }
