@@ -38,13 +38,23 @@ static bool keep_claim(json_t *claim)
 	return keep_own_kind(claim);
 }
 
-/* A Node that may be a claim's: one of ours, or one that a cloud or a pool of claims has labelled. Every Node of AKS has the label
- * agentpool; without its sight the Node of a pool could not be found before it is registered. */
+/* A Node that may be a claim's: one of ours, or one that a cloud or a pool of claims has marked. Every Node of AKS has the label agentpool,
+ * and one of EC2 nothing but its providerID and, as its user data tells the kubelet, the taint; a Node that is not seen here is never registered. */
+static bool waits_for_registration(const json_t *node)
+{
+	const json_t *taint;
+	size_t i;
+	json_array_foreach(json_at(node, "spec", "taints", NULL), i, taint)
+		if (strcmp(json_text_at(taint, "", "key", NULL), TAINT_UNREGISTERED) == 0)
+			return true;
+	return strncmp(json_text_at(node, "", "spec", "providerID", NULL), "aws://", 6) == 0;
+}
+
 static bool of_interest(const json_t *node)
 {
 	static const char *const LABELS[] = {"agentpool", "kubernetes.azure.com/agentpool", LABEL_CLAIM_NAME, "karpenter.sh/nodepool",
 					     "karpenter.sh/provisioner-name"};
-	if (claim_managed_node(node) || meta_has_finalizer(node, FINALIZER_TERMINATION))
+	if (claim_managed_node(node) || meta_has_finalizer(node, FINALIZER_TERMINATION) || waits_for_registration(node))
 		return true;
 	for (size_t i = 0; i < sizeof LABELS / sizeof LABELS[0]; i++)
 		if (meta_label(node, LABELS[i]))

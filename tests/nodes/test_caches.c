@@ -67,6 +67,21 @@ START_TEST(objects_of_others_are_dropped)
 }
 END_TEST
 
+/* A Node of EC2 has no label that tells whose it is. */
+START_TEST(a_node_that_waits_for_registration_is_seen_without_any_label)
+{
+	const struct { const char *node; bool kept; } ROWS[] = {
+		{"{\"metadata\":{\"name\":\"n\"},\"spec\":{\"providerID\":\"aws:///us-east-1a/i-0123456789abcdef0\"}}", true},
+		{"{\"metadata\":{\"name\":\"n\"},\"spec\":{\"providerID\":\"other://x\",\"taints\":[{\"key\":\"a\",\"effect\":\"NoSchedule\"},{\"key\":\"karpenter.sh/unregistered\",\"effect\":\"NoExecute\"}]}}", true},
+		{"{\"metadata\":{\"name\":\"n\"},\"spec\":{\"providerID\":\"other://x\",\"taints\":[{\"key\":\"a\",\"effect\":\"NoSchedule\"}]}}", false},
+	};
+	for (size_t i = 0; i < sizeof ROWS / sizeof ROWS[0]; i++) {
+		CLEANUP(json_decrefp) json_t *node = parse(ROWS[i].node);
+		ck_assert_int_eq(NODES_CACHES[NODES_NODES].transform(node), ROWS[i].kept);
+	}
+}
+END_TEST
+
 START_TEST(a_node_finds_its_claim_by_provider_id_by_owner_and_by_the_clouds_labels)
 {
 	setup();
@@ -232,7 +247,7 @@ END_TEST
 
 int main(void)
 {
-	CHECK_RUN("caches", 30, a_heartbeat_leaves_a_nodes_text_unchanged, of_a_node_only_what_is_read_is_kept, objects_of_others_are_dropped,
+	CHECK_RUN("caches", 30, a_heartbeat_leaves_a_nodes_text_unchanged, of_a_node_only_what_is_read_is_kept, objects_of_others_are_dropped, a_node_that_waits_for_registration_is_seen_without_any_label,
 		  a_node_finds_its_claim_by_provider_id_by_owner_and_by_the_clouds_labels, two_claims_with_one_provider_id_are_none,
 		  claims_are_found_by_pool_and_class_and_a_view_has_its_class, a_disruption_deletes_once_and_is_counted,
 		  taints_are_the_same_by_key_and_effect_and_tolerated_by_kubernetes_rules, durations, claims_are_counted_by_state,
