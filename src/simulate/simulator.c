@@ -14,6 +14,7 @@ static const struct http_route ROUTES[] = {
 	{"POST", "/{path...}", sim_exchange_answer, 0, NULL},
 	{"DELETE", "/{path...}", sim_exchange_answer, 0, NULL},
 	{"PATCH", "/{path...}", sim_exchange_answer, 0, NULL},
+	{"POST", "/", sim_exchange_answer, 0, NULL}, /* the query services of AWS */
 };
 
 static int apply_options(struct simulator *s, const struct simulator_options *o, struct err *err)
@@ -127,6 +128,7 @@ void simulator_stop(struct simulator *s)
 		return;
 	pthread_mutex_lock(&s->mu);
 	s->stopping = true;
+	sim_joiner_cancel(s);
 	pthread_cond_broadcast(&s->ended);
 	pthread_mutex_unlock(&s->mu);
 	http_server_free(s->server);
