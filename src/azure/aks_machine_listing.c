@@ -2,7 +2,6 @@
 #include "azure/aks_machine_listing.h"
 
 #include "azure/aks_machine.h"
-#include "azure/pools_listing.h"
 #include "base/limits.h"
 #include "kube/meta.h"
 #include <string.h>
@@ -35,11 +34,10 @@ static int read_page(const struct arm_answer *a, const char *pool, struct map *o
 	return 0;
 }
 
-static int one_page(struct arm *arm, const char *pool, char **url, struct map *out, int64_t *wait_ms, struct err *err)
+static int one_page(struct arm *arm, const char *pool, struct pools_pages *pages, char **url, struct map *out, int64_t *wait_ms, struct err *err)
 {
-	struct arm_request q = {.method = "GET", .url = *url, .api_version = (*url)[0] == '/' ? aks_machine_version(arm_api_version(arm)) : "", .class = ARM_LIST};
 	struct arm_answer a = {0};
-	int sent = arm_send(arm, &q, &a, wait_ms, err);
+	int sent = pools_listing_send(arm, pages, *url, (*url)[0] == '/' ? aks_machine_version(arm_api_version(arm)) : "", &a, wait_ms, err);
 	if (sent == 0) {
 		char *next = NULL;
 		sent = read_page(&a, pool, out, &next, err);
@@ -50,14 +48,14 @@ static int one_page(struct arm *arm, const char *pool, char **url, struct map *o
 	return sent;
 }
 
-int aks_machine_listing(struct arm *arm, const struct azure_environment *e, const char *pool, struct map *out, int64_t *wait_ms, struct err *err)
+int aks_machine_listing(struct arm *arm, const struct azure_environment *e, const char *pool, struct pools_pages *pages, struct map *out, int64_t *wait_ms, struct err *err)
 {
 	CLEANUP(mem_freep) char *path = arm_pool_path(e, pool);
 	CLEANUP(mem_freep) char *url = mem_printf("%s/machines", path);
 	for (int page = 0; url; page++) {
 		if (page == LIMIT_POOL_PAGES)
 			return err_set(err, ERR_LIMIT, "listing the machines of agent pool %s: more than %d pages", pool, LIMIT_POOL_PAGES);
-		int done = one_page(arm, pool, &url, out, wait_ms, err);
+		int done = one_page(arm, pool, pages, &url, out, wait_ms, err);
 		if (done != 0)
 			return done;
 	}

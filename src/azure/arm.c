@@ -465,7 +465,7 @@ int arm_send(struct arm *a, const struct arm_request *r, struct arm_answer *out,
 		return err_set(err, ERR_INVALID, "the etag is longer than %d bytes or has control characters", CONDITION_MAX);
 	if (token_get(a->options.tokens, &authorization, err) < 0)
 		return -1;
-	int64_t wait = throttle_take(a->options.throttle, r->class, r->pool ? r->pool : "");
+	int64_t wait = r->paid ? 0 : throttle_take_with(a->options.throttle, r->class, r->pool ? r->pool : "", r->more);
 	if (wait > 0) {
 		*wait_ms = wait;
 		return 1;

@@ -32,6 +32,8 @@ struct arm_request {
 	const char *if_match, *if_none_match; /* at most 256 bytes */
 	enum arm_class class;
 	const char *pool;            /* for the gate of ARM_PUT; NULL: "" */
+	int more;                    /* so many requests follow that need not pass the gate (paid): the next pages of a list */
+	bool paid;
 };
 struct arm_answer {
 	int status;

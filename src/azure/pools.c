@@ -29,6 +29,7 @@ struct pools {
 	char what[96];
 	struct lister *lister; /* its lock guards all below */
 	struct map entries;    /* pool -> struct entry */
+	struct pools_pages pages; /* of the thread that lists alone */
 	size_t expected;       /* entries that are */
 	int64_t changed_ms;    /* when something was last expected or seen to change */
 	int64_t yield_ms;      /* until then */
@@ -161,7 +162,7 @@ static int make(void *context, void **list, int64_t *wait_ms, struct err *err)
 	struct pools *p = context;
 	struct map *listed = mem_alloc(sizeof *listed);
 	listed->free_value = free;
-	int rc = pools_listing(p->arm, p->environment, listed, wait_ms, err);
+	int rc = pools_listing(p->arm, p->environment, &p->pages, listed, wait_ms, err);
 	if (rc == 0)
 		*list = listed;
 	else

@@ -70,12 +70,22 @@ static int read_page(const struct arm_answer *a, struct map *out, struct holders
 	return 0;
 }
 
-/* Replaces *url by the next page's address. */
-static int one_page(struct arm *arm, char **url, struct map *out, struct holders *holders, int64_t *wait_ms, struct err *err)
+int pools_listing_send(struct arm *arm, struct pools_pages *pages, const char *url, const char *api_version, struct arm_answer *a, int64_t *wait_ms, struct err *err)
 {
-	struct arm_request q = {.method = "GET", .url = *url, .class = ARM_LIST};
+	int number = pages->sent++;
+	struct arm_request q = {.method = "GET", .url = url, .api_version = api_version, .class = ARM_LIST, .paid = number > 0 && number < pages->expected};
+	if (number == 0 && pages->expected > 1)
+		q.more = pages->expected - 1;
+	if (pages->sent > pages->expected) /* there are more than the last time: the next attempt knows */
+		pages->expected = pages->sent;
+	return arm_send(arm, &q, a, wait_ms, err);
+}
+
+/* Replaces *url by the next page's address. */
+static int one_page(struct arm *arm, struct pools_pages *pages, char **url, struct map *out, struct holders *holders, int64_t *wait_ms, struct err *err)
+{
 	struct arm_answer a = {0};
-	int sent = arm_send(arm, &q, &a, wait_ms, err);
+	int sent = pools_listing_send(arm, pages, *url, NULL, &a, wait_ms, err);
 	if (sent == 0) {
 		char *next = NULL;
 		sent = read_page(&a, out, holders, &next, err);
@@ -86,25 +96,28 @@ static int one_page(struct arm *arm, char **url, struct map *out, struct holders
 	return sent;
 }
 
-static int all_pages(struct arm *arm, const struct azure_environment *e, struct map *out, struct holders *holders, int64_t *wait_ms, struct err *err)
+static int all_pages(struct arm *arm, const struct azure_environment *e, struct pools_pages *pages, struct map *out, struct holders *holders, int64_t *wait_ms, struct err *err)
 {
 	CLEANUP(mem_freep) char *url = arm_pool_path(e, NULL);
 	for (int page = 0; url; page++) {
 		if (page == LIMIT_POOL_PAGES)
 			return err_set(err, ERR_LIMIT, "listing the agent pools: more than %d pages", LIMIT_POOL_PAGES);
-		int done = one_page(arm, &url, out, holders, wait_ms, err);
+		int done = one_page(arm, pages, &url, out, holders, wait_ms, err);
 		if (done != 0)
 			return done;
 	}
 	return 0;
 }
 
-int pools_listing(struct arm *arm, const struct azure_environment *e, struct map *out, int64_t *wait_ms, struct err *err)
+int pools_listing(struct arm *arm, const struct azure_environment *e, struct pools_pages *pages, struct map *out, int64_t *wait_ms, struct err *err)
 {
 	struct holders holders = {0};
-	int done = all_pages(arm, e, out, &holders, wait_ms, err);
+	pages->sent = 0;
+	int done = all_pages(arm, e, pages, out, &holders, wait_ms, err);
 	for (size_t i = 0; done == 0 && i < holders.n; i++)
-		done = aks_machine_listing(arm, e, holders.names[i], out, wait_ms, err);
+		done = aks_machine_listing(arm, e, holders.names[i], pages, out, wait_ms, err);
+	if (done == 0)
+		pages->expected = pages->sent;
 	free(holders.names);
 	return done;
 }

@@ -19,12 +19,13 @@ static const struct size SIZES[BUCKETS + 1] = {
 static const struct needs { enum bucket_name arm, service; double arm_reserve, service_reserve; } NEEDS[ARM_CLASSES] = {
 	[ARM_LIST] = {ARM_READS, AKS_REQUESTS, 50, 10}, [ARM_GET] = {ARM_READS, AKS_REQUESTS, 25, 5},
 	[ARM_DELETE] = {ARM_DELETES, AKS_REQUESTS, 0, 0}, [ARM_PUT] = {ARM_WRITES, PER_POOL, 0, 0},
-	[ARM_PUT_MACHINE] = {ARM_WRITES, AKS_REQUESTS, 0, 2},
+	[ARM_PUT_MACHINE] = {ARM_WRITES, AKS_REQUESTS, 0, 4}, /* a starved list of five pages goes before */
 	[ARM_OPERATION] = {ARM_READS, AKS_OPERATIONS, 0, 0}, [ARM_OTHER] = {ARM_READS, OTHER_SERVICES, 10, 0},
 };
 #define POOLS_MAX 1024            /* remembered; those whose bucket is full again are forgotten first */
 #define CLOSED_DEFAULT_MS 10000   /* a 429 without Retry-After */
 #define CLOSED_MAX_MS 600000
+#define MORE_MAX 40               /* of what the smallest bucket of a list holds above its reserve */
 #define PATIENCE_MS 15000         /* a class that got nothing for so long may take from the reserve: starved lists would blind everyone */
 #define QUEUE_MAX_MS 30000        /* nobody is sent away for longer */
 
@@ -124,13 +125,13 @@ static int64_t bucket_wait(const struct bucket *b, enum bucket_name name, double
 /* What a request of the class looks at. step_ms: a token's worth of the shared bucket that it waits for; 0: of none. */
 struct look { struct bucket *arm, *service; int64_t wait_ms, step_ms; };
 
-static struct look look_at(struct throttle *t, enum arm_class class, const char *pool, int64_t now)
+static struct look look_at(struct throttle *t, enum arm_class class, const char *pool, int more, int64_t now)
 {
 	const struct needs *n = &NEEDS[class];
 	bool starved = now - t->served_ms[class] >= PATIENCE_MS;
 	struct look l = {.arm = bucket_of(t, n->arm, pool, now), .service = bucket_of(t, n->service, pool, now)};
-	int64_t arm = bucket_wait(l.arm, n->arm, starved ? 0 : n->arm_reserve, now);
-	int64_t service = bucket_wait(l.service, n->service, starved ? 0 : n->service_reserve, now);
+	int64_t arm = bucket_wait(l.arm, n->arm, more + (starved ? 0 : n->arm_reserve), now);
+	int64_t service = bucket_wait(l.service, n->service, more + (starved ? 0 : n->service_reserve), now);
 	enum bucket_name scarce = service >= arm ? n->service : n->arm;
 	l.wait_ms = later(later(arm, service), t->closed_until_ms - now);
 	l.step_ms = scarce < BUCKETS ? (int64_t)(1000 / SIZES[scarce].per_second) : 0;
@@ -147,15 +148,18 @@ static int64_t spread(struct throttle *t, enum arm_class class, const struct loo
 	return t->promised_ms[class] - now;
 }
 
-int64_t throttle_take(struct throttle *t, enum arm_class class, const char *pool)
+int64_t throttle_take(struct throttle *t, enum arm_class class, const char *pool) { return throttle_take_with(t, class, pool, 0); }
+
+int64_t throttle_take_with(struct throttle *t, enum arm_class class, const char *pool, int more)
 {
 	int64_t now = t->now_ms();
 	pthread_mutex_lock(&t->mu);
-	struct look l = look_at(t, class, pool, now);
+	more = more < MORE_MAX ? more : MORE_MAX;
+	struct look l = look_at(t, class, pool, more, now);
 	int64_t wait = l.wait_ms > 0 ? spread(t, class, &l, now) : 0;
 	if (wait == 0) {
-		l.arm->tokens -= 1;
-		l.service->tokens -= 1;
+		l.arm->tokens -= 1 + more;
+		l.service->tokens -= 1 + more;
 		t->served_ms[class] = now;
 	}
 	pthread_mutex_unlock(&t->mu);
@@ -166,7 +170,7 @@ bool throttle_open(struct throttle *t, enum arm_class class)
 {
 	int64_t now = t->now_ms();
 	pthread_mutex_lock(&t->mu);
-	bool open = look_at(t, class, "", now).wait_ms <= 0;
+	bool open = look_at(t, class, "", 0, now).wait_ms <= 0;
 	pthread_mutex_unlock(&t->mu);
 	return open;
 }

@@ -13,6 +13,8 @@ struct throttle *throttle_new(int64_t (*now_ms)(void)); /* NULL: clock_now_ms */
 void throttle_free(struct throttle *t);
 /* Takes a token for a request of that class (pool: for ARM_PUT; else ""). 0: go; else milliseconds until it is worth asking again. */
 int64_t throttle_take(struct throttle *t, enum arm_class class, const char *pool);
+/* The same for a request and `more` that follow it and need not ask: a list that has begun is not given up half-way. */
+int64_t throttle_take_with(struct throttle *t, enum arm_class class, const char *pool, int more);
 /* After each answer: status, Retry-After in ms (-1 none), the least of the x-ms-ratelimit-remaining-* values of this kind (-1 none). A 429
  * closes what shares the class's budget (of ARM_PUT the pool alone); class ARM_CLASSES: everything. */
 void throttle_answered(struct throttle *t, enum arm_class class, const char *pool, int status, int64_t retry_after_ms, int64_t remaining);
