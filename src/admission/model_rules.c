@@ -2,7 +2,10 @@
  * lookup's deadline, and a hub that does not answer is no reason to refuse a well-formed name. */
 #include "admission/rules.h"
 
-#include <openssl/evp.h>
+#include "base/mem.h"
+#include "codec/base64.h"
+#include <openssl/crypto.h>
+
 
 #define TOKEN_MAX 1024
 
@@ -15,18 +18,15 @@ bool model_rules_name_ok(const char *preset)
 static bool token_of(const json_t *secret, char token[TOKEN_MAX])
 {
 	const char *text = json_text_at(secret, "", "data", "HF_TOKEN", NULL);
-	size_t len = strlen(text);
-	unsigned char bytes[TOKEN_MAX];
-	if (len == 0 || len % 4 || len / 4 * 3 >= sizeof bytes)
+	CLEANUP(mem_freep) char *bytes = NULL;
+	size_t len = 0;
+	if (base64_decode(BASE64_STANDARD, str_of(text), &bytes, &len, NULL) < 0)
 		return false;
-	int n = EVP_DecodeBlock(bytes, (const unsigned char *)text, (int)len);
-	for (size_t pad = len; n > 0 && pad > 0 && text[pad - 1] == '='; pad--)
-		n--;
-	if (n <= 0 || memchr(bytes, 0, (size_t)n))
-		return false;
-	memcpy(token, bytes, (size_t)n);
-	token[n] = 0;
-	return true;
+	bool ok = len > 0 && len < TOKEN_MAX && !memchr(bytes, 0, len);
+	if (ok)
+		memcpy(token, bytes, len + 1);
+	OPENSSL_cleanse(bytes, len);
+	return ok;
 }
 
 static bool find_token(struct admission *a, const char *secret, char token[TOKEN_MAX])

@@ -1,8 +1,8 @@
 /* webhook_config.c: see webhook_config.h. */
 #include "admission/webhook_config.h"
 
+#include "codec/base64.h"
 #include "kube/meta.h"
-#include <openssl/evp.h>
 #include <string.h>
 
 #define TRIES 5
@@ -38,10 +38,8 @@ static json_t *rules(const struct webhook_path *path)
 
 static json_t *base64_json(const char *text)
 {
-	size_t len = strlen(text);
-	CLEANUP(mem_freep) unsigned char *out = mem_alloc((len + 2) / 3 * 4 + 1);
-	EVP_EncodeBlock(out, (const unsigned char *)text, (int)len);
-	return json_string((const char *)out);
+	CLEANUP(mem_freep) char *encoded = base64_encode(BASE64_STANDARD, str_of(text));
+	return json_string(encoded);
 }
 
 static json_t *exclude_selector(const json_t *current)

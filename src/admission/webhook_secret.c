@@ -3,8 +3,8 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "codec/base64.h"
 #include "kube/meta.h"
-#include <openssl/evp.h>
 #include <string.h>
 
 #define TRIES 8
@@ -18,28 +18,22 @@
 static char *read_key(const json_t *secret, const char *key)
 {
 	const char *text = json_text_at(secret, "", "data", key, NULL);
-	size_t len = strlen(text);
-	if (len == 0 || len % 4 || len > PEM_MAX)
+	char *out = NULL;
+	size_t len = 0;
+	if (strlen(text) > PEM_MAX || base64_decode(BASE64_STANDARD, str_of(text), &out, &len, NULL) < 0)
 		return mem_strdup("");
-	char *out = mem_alloc(len / 4 * 3 + 1);
-	int n = EVP_DecodeBlock((unsigned char *)out, (const unsigned char *)text, (int)len);
-	for (size_t pad = len; n > 0 && text[pad - 1] == '='; pad--)
-		n--;
-	out[n > 0 ? n : 0] = 0;
 	return out;
 }
 
 static void write_key(json_t *secret, const char *key, const char *text)
 {
-	size_t len = strlen(text);
-	CLEANUP(mem_freep) unsigned char *out = mem_alloc((len + 2) / 3 * 4 + 1);
-	EVP_EncodeBlock(out, (const unsigned char *)text, (int)len);
+	CLEANUP(mem_freep) char *encoded = base64_encode(BASE64_STANDARD, str_of(text));
 	json_t *data = json_object_get(secret, "data");
 	if (!json_is_object(data)) {
 		data = json_object();
 		json_object_set_new(secret, "data", data);
 	}
-	json_object_set_new(data, key, json_string((const char *)out));
+	json_object_set_new(data, key, json_string(encoded));
 }
 
 static void wipe(char **text)

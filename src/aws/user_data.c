@@ -3,9 +3,9 @@
 #include "aws/user_data.h"
 
 #include "base/buf.h"
+#include "codec/base64.h"
 #include "codec/json.h"
 #include "kube/meta.h"
-#include <openssl/evp.h>
 #include <string.h>
 
 #define USER_DATA_MAX 16384 /* EC2's, before base64 */
@@ -139,7 +139,6 @@ int user_data_make(enum image_family family, const struct aws_settings *s, const
 	CLEANUP(buf_done) struct buf text = {0};
 	if (user_data_text(family, s, claim, custom, &text, err) < 0)
 		return -1;
-	*out = mem_alloc(text.len / 3 * 4 + 8);
-	EVP_EncodeBlock((unsigned char *)*out, (const unsigned char *)buf_str(&text).data, (int)text.len);
+	*out = base64_encode(BASE64_STANDARD, buf_str(&text));
 	return 0;
 }

@@ -2,8 +2,8 @@
  * follows begins a challenge. */
 #include "azure/arm_challenge.h"
 
-#include "azure/base64url.h"
 #include "base/mem.h"
+#include "codec/base64.h"
 #include "codec/json.h"
 #include <strings.h>
 
@@ -49,10 +49,10 @@ static bool is(str word, const char *name) { return word.len == strlen(name) && 
 
 static char *claims_of(str text)
 {
+	char *decoded = NULL;
 	size_t len = 0;
-	char *decoded = text.len <= CLAIMS_MAX ? base64url_decode(text, &len) : NULL;
 	json_t *parsed = NULL;
-	bool ok = decoded && json_parse_with(&parsed, (str){decoded, len}, "claims", &(struct json_rules){.max_depth = 16}, &(struct err){0}) == 0 &&
+	bool ok = text.len <= CLAIMS_MAX && base64_decode(BASE64_ANY, text, &decoded, &len, NULL) == 0 && json_parse_with(&parsed, (str){decoded, len}, "claims", &(struct json_rules){.max_depth = 16}, &(struct err){0}) == 0 &&
 		  json_is_object(parsed);
 	json_decref(parsed);
 	if (ok)

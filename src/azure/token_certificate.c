@@ -2,11 +2,11 @@
  * token (RFC 7523) that stands for ten minutes; the authority finds the certificate by its thumbprint. */
 #include "azure/token_source.h"
 
-#include "azure/base64url.h"
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "codec/base64.h"
 #include "codec/json.h"
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -86,7 +86,7 @@ static char *thumbprint(const X509 *cert, const EVP_MD *md)
 {
 	unsigned char digest[EVP_MAX_MD_SIZE];
 	unsigned n = 0;
-	return X509_digest(cert, md, digest, &n) ? base64url_encode(digest, n) : mem_strdup("");
+	return X509_digest(cert, md, digest, &n) ? base64_encode(BASE64_URL, (str){(const char *)digest, n}) : mem_strdup("");
 }
 
 /* The object printed and encoded; takes the reference. */
@@ -95,7 +95,7 @@ static char *encoded(json_t *object)
 	CLEANUP(buf_done) struct buf text = {0};
 	json_print(object, JSON_PRINT_COMPACT, &text);
 	json_decref(object);
-	return base64url_encode(text.data, text.len);
+	return base64_encode(BASE64_URL, buf_str(&text));
 }
 
 static char *header(const X509 *cert)
@@ -110,7 +110,7 @@ static char *payload(const struct azure_environment *e)
 	unsigned char id[16];
 	if (RAND_bytes(id, sizeof id) != 1)
 		return NULL;
-	CLEANUP(mem_freep) char *jti = base64url_encode(id, sizeof id);
+	CLEANUP(mem_freep) char *jti = base64_encode(BASE64_URL, (str){(const char *)id, sizeof id});
 	CLEANUP(mem_freep) char *audience = token_entra_url(e);
 	json_int_t now = clock_wall_s();
 	return encoded(json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I}", "aud", audience, "iss", e->client_id, "sub", e->client_id, "jti", jti, "nbf", now,
@@ -127,7 +127,7 @@ static char *sign(EVP_PKEY *key, const char *text)
 	CLEANUP(mem_freep) unsigned char *signature = mem_alloc(len);
 	if (EVP_DigestSign(m, signature, &len, (const unsigned char *)text, strlen(text)) != 1)
 		return NULL;
-	return base64url_encode(signature, len);
+	return base64_encode(BASE64_URL, (str){(const char *)signature, len});
 }
 
 static char *assertion_of(const struct azure_environment *e, EVP_PKEY *key, const X509 *cert)

@@ -2,9 +2,9 @@
  * kubelet replaces the file before its token expires, so it is read anew each time. */
 #include "azure/token_source.h"
 
-#include "azure/base64url.h"
 #include "base/fd.h"
 #include "base/limits.h"
+#include "codec/base64.h"
 #include "codec/json.h"
 
 static bool configured(const struct azure_environment *e) { return e->federated_token_file[0] && e->client_id[0]; }
@@ -15,10 +15,11 @@ static char *subject_of(str assertion)
 	size_t first = str_find(assertion, '.', 0), second = first < assertion.len ? str_find(assertion, '.', first + 1) : assertion.len, len = 0;
 	if (second >= assertion.len)
 		return NULL;
-	CLEANUP(mem_freep) char *payload = base64url_decode(str_sub(assertion, first + 1, second), &len);
+	CLEANUP(mem_freep) char *payload = NULL;
 	CLEANUP(json_decrefp) json_t *claims = NULL;
 	struct err ignored;
-	if (!payload || json_parse_with(&claims, (str){payload, len}, "assertion", &(struct json_rules){.max_depth = 16}, &ignored) < 0)
+	if (base64_decode(BASE64_ANY, str_sub(assertion, first + 1, second), &payload, &len, NULL) < 0 ||
+	    json_parse_with(&claims, (str){payload, len}, "assertion", &(struct json_rules){.max_depth = 16}, &ignored) < 0)
 		return NULL;
 	const char *subject = json_string_value(json_object_get(claims, "sub"));
 	return subject ? mem_printf("%.120s", subject) : NULL;

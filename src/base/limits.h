@@ -7,6 +7,7 @@
 #define LIMIT_YAML_BYTES ((size_t)1 << 20)         /* one configuration file */
 #define LIMIT_YAML_DEPTH 64                        /* nesting of a configuration file */
 #define LIMIT_YAML_NODES ((size_t)100000)          /* values of a configuration file, aliases expanded */
+#define LIMIT_BASE64_BYTES ((size_t)1 << 20)       /* text of one base64 value */
 #define LIMIT_FIELD_ERRORS 32                      /* configuration errors collected before giving up */
 #define LIMIT_ADMISSION_ERRORS 64                  /* errors listed in one admission answer */
 #define LIMIT_HTTP_BODY_BYTES ((size_t)8 << 20)    /* request body our server accepts */

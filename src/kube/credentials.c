@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/limits.h"
+#include "codec/base64.h"
 #include "kube/exec_plugin.h"
 #include <pthread.h>
 #include <sys/stat.h>
@@ -115,7 +116,7 @@ static int fill(struct kube_credentials *c, struct kube_credential *n, struct er
 		n->authorization = mem_printf("Bearer %s", config->token);
 	} else if (config->username) {
 		CLEANUP(mem_freep) char *pair = mem_printf("%s:%s", config->username, config->password ? config->password : "");
-		CLEANUP(mem_freep) char *text = kube_base64(str_of(pair));
+		CLEANUP(mem_freep) char *text = base64_encode(BASE64_STANDARD, str_of(pair));
 		n->authorization = mem_printf("Basic %s", text);
 	}
 	return 0;

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/vec.h"
+#include "codec/base64.h"
 #include "codec/json.h"
 #include "kube/meta.h"
 #include <errno.h>
@@ -82,7 +83,7 @@ static json_t *cluster_info(const struct kube_config *c)
 	if (c->tls.insecure)
 		json_object_set_new(cluster, "insecure-skip-tls-verify", json_true());
 	if (c->tls.ca.len) {
-		CLEANUP(mem_freep) char *data = kube_base64(c->tls.ca);
+		CLEANUP(mem_freep) char *data = base64_encode(BASE64_STANDARD, c->tls.ca);
 		json_object_set_new(cluster, "certificate-authority-data", json_string(data));
 	}
 	if (c->proxy)

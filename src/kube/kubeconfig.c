@@ -5,9 +5,9 @@
 #include "base/fd.h"
 #include "base/limits.h"
 #include "base/vec.h"
+#include "codec/base64.h"
 #include "codec/json.h"
 #include "codec/yaml.h"
-#include <openssl/evp.h>
 
 #define FOLDER_KEY " folder" /* no key of a kubeconfig starts with a blank */
 
@@ -109,13 +109,11 @@ static int member_path(struct reader *r, const char *key, const char **out)
 
 static int decode_base64(struct reader *r, const char *key, const char *text, str *out)
 {
-	size_t len = strlen(text);
-	unsigned char *bytes = arena_alloc(&r->out->arena, len / 4 * 3 + 4);
-	int n = len % 4 || len > LIMIT_YAML_BYTES ? -1 : EVP_DecodeBlock(bytes, (const unsigned char *)text, (int)len);
-	if (n < 0)
+	CLEANUP(mem_freep) char *bytes = NULL;
+	size_t n = 0;
+	if (base64_decode(BASE64_STANDARD, str_of(text), &bytes, &n, NULL) < 0)
 		return err_set(r->err, ERR_CONFIG, "%s.%s is not base64", r->where, key);
-	n -= len > 1 && text[len - 1] == '=' ? 1 + (text[len - 2] == '=') : 0;
-	*out = (str){(const char *)bytes, (size_t)n};
+	*out = (str){arena_strndup(&r->out->arena, bytes, n), n};
 	return 0;
 }
 
@@ -342,13 +340,6 @@ int kube_config_load(struct kube_config *out, const char *path, const char *cont
 	if (!fd_exists(standard))
 		return err_set(err, ERR_NOT_FOUND, "no kubeconfig: give --kubeconfig or set KUBECONFIG (looked for a pod's service account and %s)", standard);
 	return load_file(out, standard, context, err);
-}
-
-char *kube_base64(str data)
-{
-	char *text = mem_alloc(data.len / 3 * 4 + 5);
-	EVP_EncodeBlock((unsigned char *)text, (const unsigned char *)data.data, (int)data.len);
-	return text;
 }
 
 void kube_config_done(struct kube_config *c)

@@ -35,5 +35,4 @@ WARN_UNUSED int kube_config_files(struct kube_config *out, const char *paths, co
 /* One document in memory; relative paths in it are relative to `folder`. */
 WARN_UNUSED int kube_config_text(struct kube_config *out, str text, const char *folder, const char *context, struct err *err);
 void kube_config_done(struct kube_config *c);
-char *kube_base64(str data); /* caller frees */
 #define KUBE_SERVICE_ACCOUNT_FOLDER "/var/run/secrets/kubernetes.io/serviceaccount"

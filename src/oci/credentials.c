@@ -2,10 +2,10 @@
 #include "oci/credentials.h"
 
 #include "base/fd.h"
+#include "codec/base64.h"
 #include "codec/json.h"
 #include <dirent.h>
 #include <errno.h>
-#include <openssl/evp.h>
 
 #define FILE_MAX ((size_t)1 << 20)
 
@@ -20,10 +20,7 @@ void credentials_done(struct credentials *c)
 char *credentials_basic(const struct credentials *c)
 {
 	CLEANUP(mem_freep) char *plain = mem_printf("%s:%s", c->user, c->password);
-	size_t n = strlen(plain);
-	char *out = mem_alloc(4 * (n / 3 + 1) + 1);
-	EVP_EncodeBlock((unsigned char *)out, (const unsigned char *)plain, (int)n);
-	return out;
+	return base64_encode(BASE64_STANDARD, str_of(plain));
 }
 
 /* The host and path that a key of `auths` stands for: without scheme and API version, Docker Hub's old names unified. */
@@ -70,14 +67,10 @@ static const json_t *best_auth(const json_t *auths, const char *wanted)
 /* "dXNlcjpwdw==" -> user, password. */
 static int decode_auth(const char *text, struct credentials *out)
 {
-	size_t n = strlen(text);
-	if (n == 0 || n % 4 || n > 65536)
+	CLEANUP(mem_freep) char *plain = NULL;
+	size_t n = 0;
+	if (base64_decode(BASE64_STANDARD, str_of(text), &plain, &n, NULL) < 0)
 		return -1;
-	CLEANUP(mem_freep) char *plain = mem_alloc(n + 1);
-	int got = EVP_DecodeBlock((unsigned char *)plain, (const unsigned char *)text, (int)n);
-	if (got < 0)
-		return -1;
-	plain[got] = 0; /* padding decodes to NUL */
 	char *colon = strchr(plain, ':');
 	if (!colon)
 		return -1;

@@ -5,8 +5,8 @@
 #include "serve/sampling.h"
 
 #include "base/clock.h"
+#include "codec/base64.h"
 #include "codec/json.h"
-#include <openssl/evp.h>
 
 struct embedding_body { const char *model, *format; const json_t *input; int64_t dimensions; double timeout; };
 #define AT(member) offsetof(struct embedding_body, member)
@@ -108,10 +108,8 @@ static int run(struct batch *b, const struct generation_prompt *prompts, size_t 
 
 static json_t *as_base64(const float *values, size_t n)
 {
-	size_t bytes = n * sizeof *values;
-	CLEANUP(mem_freep) char *text = mem_alloc(4 * ((bytes + 2) / 3) + 1);
-	int len = EVP_EncodeBlock((unsigned char *)text, (const unsigned char *)values, (int)bytes);
-	return json_stringn(text, (size_t)len);
+	CLEANUP(mem_freep) char *text = base64_encode(BASE64_STANDARD, (str){(const char *)values, n * sizeof *values});
+	return json_string(text);
 }
 
 /* The shortest text that reads back as the same float; the double's digits would double the answer. */

@@ -3,9 +3,9 @@
  * an image of its own is taken to know. */
 #include "simulate/aws_sim.h"
 
+#include "codec/base64.h"
 #include "codec/json.h"
 #include "kube/meta.h"
-#include <openssl/evp.h>
 #include <stdio.h>
 
 enum { USER_DATA_MAX = 32768 };
@@ -14,14 +14,11 @@ char *aws_sim_boot_endpoint(const struct simulator *s) { return mem_printf("http
 
 static bool decode(const char *text, struct buf *out)
 {
-	size_t n = strlen(text), padding = n > 1 ? (size_t)(text[n - 1] == '=') + (text[n - 2] == '=') : 0;
-	if (n == 0 || n % 4 != 0 || n > USER_DATA_MAX)
-		return n == 0;
-	char *room = buf_reserve(out, n);
-	int got = EVP_DecodeBlock((unsigned char *)room, (const unsigned char *)text, (int)n);
-	if (got < (int)padding)
+	CLEANUP(mem_freep) char *bytes = NULL;
+	size_t len = 0;
+	if (strlen(text) > USER_DATA_MAX || base64_decode(BASE64_STANDARD, str_of(text), &bytes, &len, NULL) < 0)
 		return false;
-	out->len += (size_t)got - padding;
+	buf_put(out, bytes, len);
 	return true;
 }
 

@@ -3,6 +3,7 @@
  * application as issuer and subject, is verified with the certificate of the settings when there is one. */
 #include "simulate/sim.h"
 
+#include "codec/base64.h"
 #include "codec/json.h"
 #include "kube/meta.h"
 #include <openssl/evp.h>
@@ -20,21 +21,15 @@ static bool refuse(struct sim_oauth_error *e, int number, const char *text)
 	return false;
 }
 
-/* base64url without padding (RFC 7515); false: it is none. */
+/* false: it is none (RFC 7515). */
 static bool decode(str text, struct buf *out)
 {
-	CLEANUP(buf_done) struct buf plain = {0};
-	for (size_t i = 0; i < text.len; i++)
-		buf_putc(&plain, text.data[i] == '-' ? '+' : text.data[i] == '_' ? '/' : text.data[i]);
-	size_t padding = (4 - text.len % 4) % 4;
-	for (size_t i = 0; i < padding; i++)
-		buf_putc(&plain, '=');
-	char *room = buf_reserve(out, plain.len);
-	int n = room && plain.len && plain.len < 65536 ? EVP_DecodeBlock((unsigned char *)room, (const unsigned char *)plain.data, (int)plain.len) : -1;
-	if (n < 0 || padding == 3)
+	CLEANUP(mem_freep) char *bytes = NULL;
+	size_t len = 0;
+	if (base64_decode(BASE64_URL, text, &bytes, &len, NULL) < 0)
 		return false;
-	out->len += (size_t)n - padding;
-	return true;
+	buf_put(out, bytes, len);
+	return len > 0;
 }
 
 struct assertion { str signed_part; json_t *header, *claims; struct buf signature; };

@@ -4,8 +4,8 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "codec/base64.h"
 #include "codec/json.h"
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <strings.h>
 
@@ -305,9 +305,9 @@ static void challenge(struct simulator *s, const struct sim_request *q, const ch
 
 static void challenge_claims(struct simulator *s, const struct sim_request *q, struct sim_reply *r)
 {
-	char claims[200], encoded[300], more[400];
-	int n = snprintf(claims, sizeof claims, "{\"access_token\":{\"nbf\":{\"essential\":true,\"value\":\"%s\"}}}", s->tokens.challenge);
-	EVP_EncodeBlock((unsigned char *)encoded, (const unsigned char *)claims, n);
+	char claims[200], more[400];
+	snprintf(claims, sizeof claims, "{\"access_token\":{\"nbf\":{\"essential\":true,\"value\":\"%s\"}}}", s->tokens.challenge);
+	CLEANUP(mem_freep) char *encoded = base64_encode(BASE64_STANDARD, str_of(claims));
 	snprintf(more, sizeof more, "insufficient_claims\", claims=\"%s\"", encoded);
 	challenge(s, q, more, r);
 }
