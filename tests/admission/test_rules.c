@@ -112,7 +112,7 @@ START_TEST(a_hub_that_does_not_answer_is_a_warning)
 	lookup.hub_deadline_ms = 200;
 	int64_t start = clock_now_ms();
 	validate_object(&o, &lookup, "Workspace", "kaito.sh/v1beta1", object, NULL, &e);
-	ck_assert_int_lt(clock_now_ms() - start, 2000);
+	ck_assert_int_lt(clock_now_ms() - start, 10000);
 	ck_assert_str_eq(buf_str(&e.text).data, "");
 	ck_assert_msg(strstr(buf_str(&e.warnings).data, "model acme/some-model could not be checked: ") != NULL, "%s", buf_str(&e.warnings).data);
 	validate_errors_done(&e);

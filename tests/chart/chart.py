@@ -27,7 +27,7 @@ def load_all(text):
 
 
 def helm(*args):
-    return subprocess.run([program("helm"), *map(str, args)], capture_output=True, text=True, timeout=60)
+    return subprocess.run([program("helm"), *map(str, args)], capture_output=True, text=True, timeout=120)
 
 
 def render(*args):
@@ -143,7 +143,7 @@ def check_chart_and_base_install(cluster):
     cluster.kubectl("create", "namespace", NAMESPACE)
     cluster.kubectl("apply", "-n", NAMESPACE, "-f", "-", given=render())
     names = [f"{kind}.kaito.sh" for kind in KINDS]
-    cluster.wait("the definitions", lambda: cluster.established(names), 30)
+    cluster.wait("the definitions", lambda: cluster.established(names), 120)
     again = cluster.kubectl("apply", "-n", NAMESPACE, "-f", "-", given=render())
     bad = [line for line in again.splitlines() if not line.endswith(" unchanged")]
     cluster.kubectl("apply", "-k", ROOT / "config/default", "--dry-run=server")
@@ -366,10 +366,10 @@ def check_objects_of_before_the_rules_can_go(cluster):
     old = merge(bases["tuning"], {"metadata": {"name": "old.one", "finalizers": ["kaito.sh/test"]}, "inference": {}, "resource": {"count": 2},
                                   "tuning": {"method": "bogus", "output": {"image": "UPPER"}, "input": {"urls": ["x"]}, "preset": None}})
     cluster.kubectl("replace", "-f", "-", given=json.dumps(bare))
-    cluster.wait("the definition without rules", lambda: create(cluster, old) == "", 20)
+    cluster.wait("the definition without rules", lambda: create(cluster, old) == "", 120)
     create(cluster, old, dry=False)
     cluster.kubectl("replace", "-f", "-", given=json.dumps(crd))
-    cluster.wait("the rules", lambda: create(cluster, merge(old, {"metadata": {"name": "new"}})) != "", 20)
+    cluster.wait("the rules", lambda: create(cluster, merge(old, {"metadata": {"name": "new"}})) != "", 120)
     bad = []
     cluster.kubectl("delete", "workspace", "old.one", "-n", "default", "--wait=false")
     for flags, patch in ((), {"metadata": {"labels": {"a": "b"}}}), (("--subresource=status",), {"status": {"state": "Failed"}}), ((), {"metadata": {"finalizers": None}}):

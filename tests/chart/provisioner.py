@@ -117,7 +117,7 @@ def check_kustomize_base_is_fresh(_):
 def check_chart_and_base_install(cluster):
     cluster.kubectl("create", "namespace", NAME)
     cluster.kubectl("apply", "--server-side", "-f", CHART / "crds")
-    cluster.wait("the definitions", lambda: cluster.established(DEFINITIONS), 30)
+    cluster.wait("the definitions", lambda: cluster.established(DEFINITIONS), 120)
     cluster.kubectl("apply", "-n", NAME, "-f", "-", given=render())
     again = cluster.kubectl("apply", "-n", NAME, "-f", "-", given=render())
     # kubectl always sends the selector of a budget again.
