@@ -143,20 +143,87 @@ static void abort_pool(const char *name, struct reply *r)
 	r->status = 202;
 }
 
-static void list_pools(const struct request *q, struct reply *r)
+/* of NULL: the pools; else the machines of that pool, which are kept as "pool/machine". */
+static bool is_listed(const char *name, const char *of)
+{
+	const char *slash = strchr(name, '/');
+	return of ? slash && (size_t)(slash - name) == strlen(of) && strncmp(name, of, strlen(of)) == 0 : !slash;
+}
+
+static void list_pools(const struct request *q, const char *of, struct reply *r)
 {
 	const char *from = strstr(q->path, "skip=");
 	size_t skip = from ? (size_t)strtoul(from + 5, NULL, 10) : 0, i = 0;
 	json_t *value = json_array(), *pool;
 	const char *name;
 	json_object_foreach(f.pools, name, pool) {
+		if (!is_listed(name, of))
+			continue;
 		if (i >= skip && (!f.page || i < skip + f.page))
 			json_array_append_new(value, json_deep_copy(pool));
 		i++;
 	}
 	r->body = json_pack("{s:o}", "value", value);
 	if (f.page && i > skip + f.page)
-		json_object_set_new(r->body, "nextLink", json_sprintf("http://127.0.0.1:%d/subscriptions/x/agentPools?api-version=2024-01-01&skip=%zu", f.port, skip + f.page));
+		json_object_set_new(r->body, "nextLink", json_sprintf("http://127.0.0.1:%d/subscriptions/x/agentPools%s%s%s?api-version=2024-01-01&skip=%zu", f.port, of ? "/" : "", of ? of : "",
+						  of ? "/machines" : "", skip + f.page));
+}
+
+static void put_machine(const struct request *q, const char *unit, struct reply *r)
+{
+	if (json_object_get(f.pools, unit)) {
+		fail_with(r, 412, "PreconditionFailed", "the machine exists");
+		return;
+	}
+	json_t *machine = json_deep_copy(q->body);
+	json_object_set_new(machine, "name", json_string(strchr(unit, '/') + 1));
+	json_object_set_new(json_object_get(machine, "properties"), "resourceId",
+			    json_sprintf("/subscriptions/s/resourceGroups/MC_g/providers/Microsoft.Compute/virtualMachines/aks-%.*s-%s-12345678-vm", (int)strcspn(unit, "/"), unit, strchr(unit, '/') + 1));
+	set_state(machine, "Creating");
+	json_object_set_new(f.pools, unit, machine);
+	f.created++;
+	*r = (struct reply){.status = 201, .body = json_deep_copy(machine)};
+	begin_operation(unit, r);
+}
+
+static void delete_machines(const struct request *q, const char *pool, struct reply *r)
+{
+	const json_t *names = json_object_get(q->body, "machineNames");
+	char unit[80];
+	for (int pass = 0; pass < 2; pass++)
+		for (size_t i = 0; i < json_array_size(names); i++) {
+			snprintf(unit, sizeof unit, "%s/%s", pool, json_string_value(json_array_get(names, i)));
+			json_t *machine = json_object_get(f.pools, unit);
+			if (!machine) {
+				fail_with(r, 400, "InvalidParameter", "Cannot find any valid machines to delete");
+				return;
+			}
+			if (strcmp(state_of(machine), "Creating") == 0) {
+				fail_with(r, 409, "OperationNotAllowed", IN_PROGRESS);
+				return;
+			}
+			if (pass)
+				set_state(machine, "Deleting");
+		}
+	r->status = 202;
+	begin_operation(unit, r);
+}
+
+/* /agentPools/POOL/machines[/NAME] */
+static void serve_machines(const struct request *q, const char *pool, const char *rest, struct reply *r)
+{
+	char unit[80];
+	snprintf(unit, sizeof unit, "%s/%.*s", pool, (int)strcspn(rest, "?"), rest);
+	if (!json_object_get(f.pools, pool))
+		fail_with(r, 404, "NotFound", "Agent Pool not found");
+	else if (!strchr(unit, '/')[1])
+		list_pools(q, pool, r);
+	else if (strcmp(q->method, "PUT") == 0)
+		put_machine(q, unit, r);
+	else if (json_object_get(f.pools, unit))
+		r->body = json_deep_copy(json_object_get(f.pools, unit));
+	else
+		fail_with(r, 404, "NotFound", "Machine not found");
 }
 
 static void serve_pool(const struct request *q, const char *rest, struct reply *r)
@@ -166,6 +233,10 @@ static void serve_pool(const struct request *q, const char *rest, struct reply *
 	snprintf(name, sizeof name, "%.*s", (int)n, rest);
 	if (strncmp(rest + n, "/abort", 6) == 0)
 		abort_pool(name, r);
+	else if (strncmp(rest + n, "/deleteMachines", 15) == 0)
+		delete_machines(q, name, r);
+	else if (strncmp(rest + n, "/machines", 9) == 0)
+		serve_machines(q, name, rest + n + 9 + (rest[n + 9] == '/'), r);
 	else if (strcmp(q->method, "PUT") == 0)
 		put_pool(q, name, r);
 	else if (strcmp(q->method, "DELETE") == 0)
@@ -196,7 +267,7 @@ static void serve(const struct request *q, struct reply *r)
 	} else if (pools && pools[11] == '/') {
 		serve_pool(q, pools + 12, r);
 	} else if (pools) {
-		list_pools(q, r);
+		list_pools(q, NULL, r);
 	} else {
 		fail_with(r, 404, "ResourceNotFound", "not here");
 	}
@@ -356,6 +427,9 @@ void fake_arm_finish(const char *pool, const char *code, const char *message)
 		json_object_del(f.pools, pool);
 	else if (at)
 		set_state(at, code ? "Failed" : "Succeeded");
+	if (at && code && strchr(pool, '/')) /* a machine tells itself */
+		json_object_set_new(json_object_get(at, "properties"), "status", json_pack("{s:{s:s,s:s,s:[{s:s,s:s}]}}", "provisioningError", "code", "QuotaExceeded", "message",
+				    "the machine was not made", "details", "code", code, "message", message));
 	pthread_mutex_unlock(&f.mu);
 }
 

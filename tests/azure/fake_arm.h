@@ -11,7 +11,7 @@ enum fake_arm_fault { FAKE_ARM_REPLY, FAKE_ARM_DROP /* not carried out */, FAKE_
 /* The next `times` requests of this method whose path contains `part`. */
 void fake_arm_fail(const char *method, const char *part, int times, enum fake_arm_fault fault, int status, const char *code, const char *message);
 void fake_arm_retry_after(const char *seconds); /* sent with scripted replies; NULL: none */
-/* What runs on the pool ends: well, or with this error (code not NULL). A pool that fails stays, in state Failed. */
+/* A machine is a pool of the name "POOL/NAME" here. What runs on the pool ends: well, or with this error (code not NULL). A pool that fails stays, in state Failed. */
 void fake_arm_finish(const char *pool, const char *code, const char *message);
 void fake_arm_put(const char *name, const char *state, json_t *labels, json_t *tags); /* a pool made by others; takes the references */
 void fake_arm_set_state(const char *name, const char *state);

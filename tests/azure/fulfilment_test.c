@@ -22,6 +22,8 @@ static void changed(void *context, const char *claim)
 static void index_node(const json_t *node, void (*add)(void *list, const char *key), void *list)
 {
 	char key[100];
+	CLEANUP(mem_freep) char *provider = cloud_node_key(json_text_at(node, "", "spec", "providerID", NULL));
+	add(list, provider);
 	if (meta_label(node, "agentpool")) {
 		snprintf(key, sizeof key, NODE_KEY_POOL "%s", meta_label(node, "agentpool"));
 		add(list, key);
@@ -31,7 +33,7 @@ static void index_node(const json_t *node, void (*add)(void *list, const char *k
 static void start(struct scene *s)
 {
 	s->cloud = azure_new(&(struct azure_options){
-		.environment = &s->environment, .user_agent = "test", .hooks = {.changed = changed, .context = s, .nodes = s->nodes}, .quota_preflight = s->quota, .list_ms = 20,
+		.environment = &s->environment, .user_agent = "test", .hooks = {.changed = changed, .context = s, .nodes = s->nodes}, .quota_preflight = s->quota, .machines = s->machines, .list_ms = 20,
 	});
 }
 

@@ -20,7 +20,7 @@ struct scene {
 	struct terminate_result terminated;
 	struct err err;
 	atomic_int changes;        /* calls of the hook */
-	bool quota;
+	bool quota, machines;      /* set before scene_open */
 };
 void scene_open(struct scene *s);          /* cloud, fake ARM, no claim */
 void scene_close(struct scene *s);
