@@ -33,6 +33,7 @@ struct sent { char *name, *namespace_; int64_t count, at_ms; };
 struct event_recorder {
 	struct kube_client *client;
 	char *component;
+	int64_t quiet_ms;        /* immutable after the first event */
 	pthread_t thread;
 	bool started;
 	atomic_bool abandon;
@@ -204,6 +205,8 @@ static void forget_old(struct event_recorder *r)
 static int send_event(struct event_recorder *r, const struct event *e, struct err *err)
 {
 	struct sent *s = map_get(&r->sent, str_of(e->key));
+	if (s && clock_now_ms() - s->at_ms < r->quiet_ms)
+		return 0;
 	if (s && clock_now_ms() - s->at_ms < REPEAT_MS) {
 		if (raise_count(r, s, e, err) == 0) {
 			s->count += e->count;
@@ -291,6 +294,8 @@ struct event_recorder *event_recorder_new(struct kube_client *client, const char
 	r->started = thread_start(&r->thread, STACK_BYTES, run, r) == 0;
 	return r;
 }
+
+void event_recorder_set_quiet(struct event_recorder *r, int64_t quiet_ms) { r->quiet_ms = quiet_ms; }
 
 uint64_t event_recorder_dropped(struct event_recorder *r)
 {

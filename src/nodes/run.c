@@ -5,6 +5,8 @@
 #include "base/mem.h"
 #include "kube/meta.h"
 
+enum { EVENT_QUIET_MS = 120000 }; /* as Karpenter's recorder */
+
 struct run {
 	struct nodes n; /* first: the world is a struct nodes to the controllers */
 	const struct nodes_run_options *o;
@@ -86,7 +88,7 @@ int nodes_run(const struct nodes_run_options *o, atomic_bool *stop, struct err *
 		.leader_elect = o->leader_elect,
 		.lease_namespace = o->lease_namespace,
 		.lease_name = o->lease_name,
-		.event_component = "karpenter",
+		.event_component = "karpenter", .event_quiet_ms = EVENT_QUIET_MS,
 		.caches = NODES_CACHES,
 		.n_caches = NODES_CACHE_COUNT,
 		.controllers = NODES_CONTROLLERS,

@@ -385,6 +385,7 @@ int operator_run(struct operator *o, const struct operator_options *options, voi
 	if (create_client(&m, err) < 0)
 		return -1;
 	o->events = event_recorder_new(o->kube, options->event_component);
+	event_recorder_set_quiet(o->events, options->event_quiet_ms);
 	create_queues(&m);
 	create_caches(&m);
 	struct endpoints_options e = {options->health_address, options->metrics_address, options->profiling, ready, collect, &m};

@@ -42,6 +42,7 @@ struct operator_options { /* borrowed for the run */
 	bool leader_elect;
 	const char *lease_namespace, *lease_name; /* namespace NULL or "": the client's own */
 	bool profiling;                 /* /debug/pprof/heap and /debug/pprof/cmdline beside /metrics */
+	int64_t event_quiet_ms;         /* the same event is not sent again so soon; 0: its count is raised */
 	const char *event_component;
 	const struct operator_cache *caches; size_t n_caches;
 	int64_t caches_wait_ms;         /* 0: 120 s */
