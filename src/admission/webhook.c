@@ -160,7 +160,8 @@ static int first_certificate(struct webhook *w, struct err *err)
 		bool again = rc < 0 && (err->kind == ERR_NETWORK || err->kind == ERR_TIMEOUT || err->kind == ERR_CONFLICT || err->kind == ERR_BUSY);
 		if (!again || i + 1 >= START_TRIES)
 			return rc;
-		clock_sleep_ms(PAUSE_MS);
+		if (kube_client_pause(w->o.kube, PAUSE_MS, err) < 0)
+			return -1;
 	}
 }
 

@@ -2,6 +2,7 @@
  * Rows are immutable and live as long as the process. */
 #pragma once
 #include "base/err.h"
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -62,6 +63,8 @@ bool catalog_architecture_supported(const char *architecture); /* by vLLM */
 /* Models outside the catalogue, asked from the hub and kept for the process's life. Guarded by its own mutex. */
 struct catalog_resolver;
 struct catalog_resolver *catalog_resolver_new(const char *hub_url /* NULL: hub's default */, const char *cache_dir /* NULL: memory only */);
+/* The flag, once set, ends waits for the hub with ERR_CANCELLED. Borrowed for the resolver's life; called before it is used. */
+void catalog_resolver_stop_with(struct catalog_resolver *r, const atomic_bool *stop);
 void catalog_resolver_free(struct catalog_resolver *r);
 /* *out is borrowed for the resolver's life. deadline_ms: at most this long on the network. token may be NULL.
  * ERR_NOT_FOUND: no such model; ERR_DENIED: needs a token; ERR_UNSUPPORTED: architecture; ERR_TIMEOUT / ERR_NETWORK: hub not reached. */

@@ -21,6 +21,7 @@
 
 enum { STACK_BYTES = 512 << 10 };
 #define QUESTION_MS ((int64_t)30000)     /* then whoever waits next ends it */
+#define LOOK_MS ((int64_t)200)          /* so often whoever waits looks whether the process is to stop */
 #define KEPT_FRESH_S ((int64_t)7 * 86400) /* kept answers younger than this are not asked for again */
 
 struct entry { /* guarded by the resolver's mu; while `running`, its thread alone uses arena and facts */
@@ -39,6 +40,7 @@ struct entry { /* guarded by the resolver's mu; while `running`, its thread alon
 struct catalog_resolver {
 	char *url, *folder;
 	bool trusted;
+	const atomic_bool *stop; /* NULL: nobody sets it */
 	pthread_mutex_t mu;
 	pthread_cond_t changed;  /* a question ended; CLOCK_MONOTONIC */
 	struct map entries;      /* lower-case name -> entry */
@@ -70,6 +72,8 @@ struct catalog_resolver *catalog_resolver_new(const char *hub_url, const char *c
 	pthread_mutex_init(&r->mu, NULL);
 	return r;
 }
+
+void catalog_resolver_stop_with(struct catalog_resolver *r, const atomic_bool *stop) { r->stop = stop; }
 
 /* Caller holds mu, which a thread in `ended` needs no more. */
 static void join_ended(struct catalog_resolver *r)
@@ -176,15 +180,21 @@ static int start(struct entry *e, const char *token, struct err *err)
 
 /* --- those who wait ----------------------------------------------------------------------------------------------- */
 
-/* Caller holds mu. 0: the question ended; -1: the deadline passed. */
+static bool stopping(const struct catalog_resolver *r) { return r->stop && atomic_load(r->stop); }
+
+/* Caller holds mu. 0: the question ended; -1: the deadline passed, or the process is to stop. */
 static int wait_for(struct entry *e, int64_t deadline_ms, int64_t asked_ms, struct err *err)
 {
-	const struct timespec limit = {deadline_ms / 1000, deadline_ms % 1000 * 1000000};
 	while (e->running) {
-		if (clock_now_ms() - e->started_ms > QUESTION_MS)
+		int64_t now = clock_now_ms(), look = now + LOOK_MS < deadline_ms ? now + LOOK_MS : deadline_ms;
+		const struct timespec limit = {look / 1000, look % 1000 * 1000000};
+		if (now - e->started_ms > QUESTION_MS)
 			atomic_store(&e->cancel, true);
-		if (pthread_cond_timedwait(&e->resolver->changed, &e->resolver->mu, &limit) == ETIMEDOUT && e->running)
+		if (stopping(e->resolver))
+			return err_set(err, ERR_CANCELLED, "stopped while the model hub was asked about %s", e->name);
+		if (now >= deadline_ms)
 			return err_set(err, ERR_TIMEOUT, "the model hub has not answered about %s within %lld ms; it is still being asked", e->name, (long long)asked_ms);
+		pthread_cond_timedwait(&e->resolver->changed, &e->resolver->mu, &limit);
 	}
 	return 0;
 }

@@ -28,6 +28,7 @@ static int prepare(void *world, struct err *err)
 	m->nodes = (struct node_options){o->cloud, o->default_image_family, o->node_api, o->node_class_group, o->node_class_kind,
 					 o->node_class_version, o->node_class_resource, o->node_classes_json};
 	m->c.models = catalog_resolver_new(o->hub_url, m->o->hub_cache);
+	catalog_resolver_stop_with(m->c.models, m->c.op.stop);
 	m->c.nodes = (struct node_context){m->c.op.kube, m->c.op.caches[CACHE_NODES], m->c.op.caches[CACHE_NODE_CLAIMS],
 					   m->c.op.caches[CACHE_NODE_POOLS], m->c.op.events, &m->nodes};
 	return 0;

@@ -1,6 +1,7 @@
 /* client.c: see client.h. Opening, and the verbs that ask for one object; lists and watches are in list.c. */
 #include "base/clock.h"
 #include "codec/json.h"
+#include "http/retry.h"
 #include "kube/meta.h"
 #include "kube/request.h"
 
@@ -54,6 +55,8 @@ void kube_client_close(struct kube_client *c)
 	free(c->user_agent);
 	free(c);
 }
+
+int kube_client_pause(const struct kube_client *c, int64_t ms, struct err *err) { return retry_wait(ms, c->options.cancel, err); }
 
 const char *kube_client_namespace(const struct kube_client *c) { return c->config.namespace_; }
 

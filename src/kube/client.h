@@ -32,6 +32,8 @@ struct kube_client;
 WARN_UNUSED int kube_client_open(struct kube_client **out, const struct kube_options *options, struct err *err);
 void kube_client_close(struct kube_client *c);
 static inline void kube_client_closep(struct kube_client **c) { kube_client_close(*c); }
+/* Waits that long; ERR_CANCELLED as soon as the client's cancel is set. */
+WARN_UNUSED int kube_client_pause(const struct kube_client *c, int64_t ms, struct err *err);
 const char *kube_client_namespace(const struct kube_client *c); /* the context's or the pod's; "default" */
 
 /* namespace_ NULL: cluster scope, or all namespaces in a list. *out is a new reference; out may be NULL where it is not needed. */

@@ -114,7 +114,8 @@ static int wait_ready(const struct node_context *c, const struct kube_resource *
 			*err = why;
 			return -1;
 		}
-		clock_sleep_ms(left < POLL_MS ? left : POLL_MS);
+		if (kube_client_pause(c->kube, left < POLL_MS ? left : POLL_MS, err) < 0)
+			return -1;
 	}
 }
 

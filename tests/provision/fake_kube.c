@@ -121,6 +121,13 @@ static int not_found(const struct kube_resource *r, const char *name, struct err
 	return err_set(err, ERR_NOT_FOUND, "%s \"%s\" not found", r->plural, name);
 }
 
+int kube_client_pause(const struct kube_client *c, int64_t ms, struct err *err)
+{
+	(void)c, (void)err;
+	clock_sleep_ms(ms);
+	return 0;
+}
+
 int kube_get(struct kube_client *c, const struct kube_resource *r, const char *ns, const char *name, json_t **out, struct err *err)
 {
 	(void)c;
