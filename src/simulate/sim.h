@@ -198,6 +198,7 @@ extern const struct sim_nodes SIM_POOL_NODES;
 
 struct sim_joiner;
 WARN_UNUSED int sim_joiner_start(struct simulator *s, const char *kubeconfig, struct err *err);
+void sim_joiner_cancel(struct simulator *s); /* ends its requests, so that nobody waits for a silent API server */
 void sim_joiner_stop(struct simulator *s);
 /* The time to join has come for a pool. Mutex held, as in all below but for disturb; nothing is sent here. */
 void sim_joiner_pool_due(struct simulator *s, const struct sim_node_job *pool);

@@ -231,13 +231,19 @@ int sim_joiner_start(struct simulator *s, const char *kubeconfig, struct err *er
 	return 0;
 }
 
+void sim_joiner_cancel(struct simulator *s)
+{
+	if (s->joiner)
+		atomic_store(&s->joiner->cancel, true);
+}
+
 /* The simulator is stopping already. */
 void sim_joiner_stop(struct simulator *s)
 {
 	struct sim_joiner *j = s->joiner;
 	if (!j)
 		return;
-	atomic_store(&j->cancel, true);
+	sim_joiner_cancel(s);
 	pthread_mutex_lock(&s->mu);
 	for (int i = 0; i < WORKERS; i++)
 		if (j->workers[i].running)
