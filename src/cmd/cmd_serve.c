@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/thread.h"
 #include "contract/paths.h"
 #include "contract/termination.h"
 #include "engine/engine.h"
@@ -14,8 +15,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <unistd.h>
 
+#define WATCH_STACK_BYTES ((size_t)64 << 10)
 #define ADAPTERS_DIR "/mnt/adapter" /* where upstream's pods mount them */
 
 struct options {
@@ -71,7 +75,7 @@ static int open_engine(struct service *v, struct err *err)
 {
 	const struct serve_settings *s = &v->o->s;
 	struct engine_options e = {.threads = (int)s->threads, .max_model_len = (int32_t)s->max_model_len, .max_sequences = (int32_t)s->max_num_seqs};
-	if (compute_of(s->dtype, &e.compute, err) < 0 || source_resolve(v->o->model, &v->path, err) < 0 || model_open(&v->model, v->path, err) < 0 ||
+	if (compute_of(s->dtype, &e.compute, err) < 0 || source_resolve(v->o->model, NULL, &v->path, err) < 0 || model_open(&v->model, v->path, err) < 0 ||
 	    tokenizer_open(&v->tokenizer, v->model->weights, err) < 0 || open_template(v, err) < 0)
 		return -1;
 	return engine_new(&v->engine, v->model, v->tokenizer, &e, err);
@@ -159,23 +163,46 @@ static int add_folder(struct service *v, struct err *err)
 
 /* --- running ------------------------------------------------------------------------------------------------------ */
 
-static void block_signals(sigset_t *set)
+/* A thread of its own waits for SIGTERM and SIGINT. Before anything is served there is nothing to finish, and a model may take minutes to
+ * come: the signal ends the process at once. Then it lets the main thread go on, which drains. */
+struct watch { sigset_t set; pthread_t thread; int number; atomic_bool serving; };
+
+static void *watch_signals(void *context)
 {
-	sigemptyset(set);
-	sigaddset(set, SIGTERM);
-	sigaddset(set, SIGINT);
-	pthread_sigmask(SIG_BLOCK, set, NULL); /* before any thread: they inherit it, and only this one waits for them */
-	signal(SIGPIPE, SIG_IGN);
+	struct watch *w = context;
+	sigwait(&w->set, &w->number);
+	if (!atomic_load(&w->serving))
+		_exit(128 + w->number);
+	return NULL;
 }
 
-static void wait_and_drain(struct service *v, const sigset_t *signals)
+/* Before any other thread: they inherit that these signals are blocked. */
+static int watch_start(struct watch *w, struct err *err)
 {
-	int number;
-	sigwait(signals, &number);
-	log_info("%s: finishing the requests in flight, at most %g s", number == SIGINT ? "interrupted" : "terminated", v->o->drain_timeout_s);
-	pthread_sigmask(SIG_UNBLOCK, signals, NULL); /* a second signal ends at once */
+	sigemptyset(&w->set);
+	sigaddset(&w->set, SIGTERM);
+	sigaddset(&w->set, SIGINT);
+	pthread_sigmask(SIG_BLOCK, &w->set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	int rc = thread_start(&w->thread, WATCH_STACK_BYTES, watch_signals, w);
+	return rc ? err_set_errno(err, ERR_INTERNAL, rc, "start a thread") : 0;
+}
+
+static void wait_and_drain(struct service *v, struct watch *w)
+{
+	atomic_store(&w->serving, true);
+	pthread_join(w->thread, NULL);
+	log_info("%s: finishing the requests in flight, at most %g s", w->number == SIGINT ? "interrupted" : "terminated", v->o->drain_timeout_s);
+	pthread_sigmask(SIG_UNBLOCK, &w->set, NULL); /* a second signal ends at once */
 	serve_drain(v->serve, (int64_t)(v->o->drain_timeout_s * 1000));
 	log_info("stopped");
+}
+
+static void watch_end(struct watch *w)
+{
+	atomic_store(&w->serving, true);
+	pthread_kill(w->thread, SIGTERM);
+	pthread_join(w->thread, NULL);
 }
 
 static void close_service(struct service *v)
@@ -193,11 +220,9 @@ static void close_service(struct service *v)
 	free(v->name);
 }
 
-static int run(struct service *v, struct err *err)
+static int open_all(struct service *v, struct err *err)
 {
 	int64_t begun = clock_now_ms();
-	sigset_t signals;
-	block_signals(&signals);
 	if (open_engine(v, err) < 0)
 		return -1;
 	print_plan(v);
@@ -205,7 +230,19 @@ static int run(struct service *v, struct err *err)
 		return -1;
 	log_info("ready: model '%s' on http://%s:%d after %lld ms", v->name, v->o->s.host ? v->o->s.host : "0.0.0.0", serve_port(v->serve),
 		 (long long)(clock_now_ms() - begun));
-	wait_and_drain(v, &signals);
+	return 0;
+}
+
+static int run(struct service *v, struct err *err)
+{
+	struct watch w = {0};
+	if (watch_start(&w, err) < 0)
+		return -1;
+	if (open_all(v, err) < 0) {
+		watch_end(&w);
+		return -1;
+	}
+	wait_and_drain(v, &w);
 	return 0;
 }
 

@@ -50,8 +50,8 @@ int gateway_health(struct http_exchange *x, struct err *err)
 {
 	struct gateway *g = http_context(x);
 	struct http_response r = {0};
-	struct http_request request = {.method = "GET", .url = arena_printf(http_arena(x), "%s/health", g->upstream), .once = true, .no_redirect = true, .trust_host = true};
-	bool up = http_client_send(g->prober, &request, &r, err) == 0 && r.status >= 200 && r.status < 300;
+	struct http_request request = {.method = "GET"};
+	bool up = upstream_send_with(g->prober, x, &request, "/health", &r, err) == 0 && r.status >= 200 && r.status < 300;
 	http_response_done(&r);
 	metrics_set(g->metrics, GATEWAY_UPSTREAM_UP, NULL, up);
 	if (up)

@@ -20,6 +20,8 @@ struct gateway { /* immutable after start, apart from what mu guards */
 
 /* One request to the server behind, ended when the client leaves. `request` lacks only its url; path begins with '/'. The error's message
  * is fit for the client. */
+WARN_UNUSED int upstream_send_with(struct http_client *client, struct http_exchange *x, struct http_request *request, const char *path, struct http_response *out,
+				   struct err *err); /* with the library's own message */
 WARN_UNUSED int upstream_send(struct http_exchange *x, struct http_request *request, const char *path, struct http_response *out, struct err *err);
 /* POST of a JSON body (taken); *out the answer's JSON, or NULL with *status past 299 and *why the server's own words (arena). */
 WARN_UNUSED int upstream_ask(struct http_exchange *x, const char *path, json_t *body, int *status, json_t **out, const char **why, struct err *err);

@@ -20,17 +20,21 @@ static int explain(struct http_exchange *x, struct err *err)
 	return -1;
 }
 
-int upstream_send(struct http_exchange *x, struct http_request *request, const char *path, struct http_response *out, struct err *err)
+int upstream_send_with(struct http_client *client, struct http_exchange *x, struct http_request *request, const char *path, struct http_response *out, struct err *err)
 {
-	struct gateway *g = of(x);
 	atomic_bool gone = false;
-	request->url = arena_printf(http_arena(x), "%s%s", g->upstream, path);
+	request->url = arena_printf(http_arena(x), "%s%s", of(x)->upstream, path);
 	request->once = request->no_redirect = request->trust_host = true;
 	request->cancel = &gone;
 	http_on_gone(x, leave, &gone);
-	int rc = http_client_send(g->client, request, out, err);
+	int rc = http_client_send(client, request, out, err);
 	http_on_gone(x, NULL, NULL);
-	return rc < 0 ? explain(x, err) : 0;
+	return rc;
+}
+
+int upstream_send(struct http_exchange *x, struct http_request *request, const char *path, struct http_response *out, struct err *err)
+{
+	return upstream_send_with(of(x)->client, x, request, path, out, err) < 0 ? explain(x, err) : 0;
 }
 
 /* --- headers --------------------------------------------------------------------------------------------------------- */

@@ -58,7 +58,7 @@ int models_add_adapter(struct serve *s, const char *name, const char *source, do
 	char *folder = NULL;
 	if (check_name(s, name, err) < 0)
 		return -1;
-	if (s->o.resolve ? s->o.resolve(source, &folder, err) < 0 : !(folder = mem_strdup(source)))
+	if (s->o.resolve ? s->o.resolve(source, &s->stopping, &folder, err) < 0 : !(folder = mem_strdup(source)))
 		return -1;
 	int rc = engine_adapter_add(s->o.engine, name, folder, (float)strength, err); /* slow, so not under mu */
 	pthread_mutex_lock(&s->mu);

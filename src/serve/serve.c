@@ -62,6 +62,7 @@ int serve_add_adapter(struct serve *s, const char *name, const char *source, dou
 int serve_port(const struct serve *s) { return http_server_port(s->http); }
 void serve_drain(struct serve *s, int64_t grace_ms)
 {
+	atomic_store(&s->stopping, true); /* an adapter that comes now serves nobody */
 	if (s->http)
 		http_server_drain(s->http, grace_ms);
 }

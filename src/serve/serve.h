@@ -4,6 +4,7 @@
 #include "engine/engine.h"
 #include "token/chat_template.h"
 #include "token/tokenizer.h"
+#include <stdatomic.h>
 #include <stdbool.h>
 
 struct serve;
@@ -23,7 +24,7 @@ struct serve_options {
 	bool no_runtime_adapters;                  /* /v1/load_lora_adapter and its opposite answer 403 */
 	bool log_requests;                         /* one log line a request */
 	/* Turns what a client or flag names into a folder (an image is pulled). Caller frees *folder. */
-	int (*resolve)(const char *word, char **folder, struct err *err);
+	int (*resolve)(const char *word, const atomic_bool *cancel, char **folder, struct err *err);
 };
 WARN_UNUSED int serve_new(struct serve **out, const struct serve_options *o, struct err *err);
 /* Opens the port and answers; adapters added before are there from the first request on. */

@@ -5,7 +5,7 @@
 #include "oci/oci.h"
 #include <string.h>
 
-int source_resolve(const char *word, char **path, struct err *err)
+int source_resolve(const char *word, const atomic_bool *cancel, char **path, struct err *err)
 {
 	if (fd_exists(word)) {
 		*path = mem_strdup(word);
@@ -13,7 +13,7 @@ int source_resolve(const char *word, char **path, struct err *err)
 	}
 	if (!oci_is_reference(word))
 		return err_set(err, ERR_NOT_FOUND, "'%s' is neither a file, a folder nor an image reference", word);
-	struct oci_options options = {0};
+	struct oci_options options = {.cancel = cancel};
 	if (oci_pull_cached(word, &options, path, err) < 0)
 		return err_wrap(err, "'%s' is no path here, so it was pulled", word);
 	return 0;

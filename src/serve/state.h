@@ -19,6 +19,7 @@ struct serve {
 	int32_t max_model_len, max_sequences;
 	char *bos, *eos;                 /* for chat templates; NULL when there is none */
 	atomic_int sequences;            /* admitted and not finished */
+	atomic_bool stopping;            /* ends pulls of adapters */
 	pthread_mutex_t mu;              /* guards adapters */
 	struct serve_adapter adapters[LIMIT_ADAPTERS];
 	size_t n_adapters;

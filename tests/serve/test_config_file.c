@@ -108,10 +108,10 @@ START_TEST(sources_are_paths_or_images)
 {
 	char *out = NULL;
 	struct err err = ERR_INIT;
-	ck_assert_int_eq(source_resolve("/tmp", &out, &err), 0);
+	ck_assert_int_eq(source_resolve("/tmp", NULL, &out, &err), 0);
 	ck_assert_str_eq(out, "/tmp");
 	free(out);
-	ck_assert_int_lt(source_resolve("/no/such/Folder", &out, &err), 0);
+	ck_assert_int_lt(source_resolve("/no/such/Folder", NULL, &out, &err), 0);
 	ck_assert_int_eq(err.kind, ERR_NOT_FOUND);
 	char *name = source_name("/models/SmolLM2.Q4_1.gguf");
 	ck_assert_str_eq(name, "SmolLM2.Q4_1");
