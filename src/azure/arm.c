@@ -474,6 +474,8 @@ int arm_send(struct arm *a, const struct arm_request *r, struct arm_answer *out,
 		json_print(r->body, JSON_PRINT_COMPACT, &body);
 	struct exchange x = {.arm = a, .request = r, .url = url, .body = buf_str(&body)};
 	int rc = send_with_token(&x, &authorization, out, err);
+	if (!r->paid)
+		throttle_settled(a->options.throttle, r->class, r->pool ? r->pool : "");
 	http_response_done(&x.response);
 	return rc;
 }

@@ -29,7 +29,7 @@ static const struct needs { enum bucket_name arm, service; double arm_reserve, s
 #define PATIENCE_MS 15000         /* a class that got nothing for so long may take from the reserve: starved lists would blind everyone */
 #define QUEUE_MAX_MS 30000        /* nobody is sent away for longer */
 
-struct bucket { double tokens; int64_t at_ms, closed_until_ms; };
+struct bucket { double tokens; int64_t at_ms, closed_until_ms; int on_the_way; /* requests without an answer */ };
 struct throttle {
 	int64_t (*now_ms)(void);
 	pthread_mutex_t mu;          /* guards all below */
@@ -48,7 +48,7 @@ struct throttle *throttle_new(int64_t (*now_ms)(void))
 	pthread_mutex_init(&t->mu, NULL);
 	t->pools.free_value = free;
 	for (size_t i = 0; i < BUCKETS; i++)
-		t->buckets[i] = (struct bucket){SIZES[i].burst, now, 0};
+		t->buckets[i] = (struct bucket){.tokens = SIZES[i].burst, .at_ms = now};
 	for (size_t i = 0; i < ARM_CLASSES; i++)
 		t->served_ms[i] = now;
 	return t;
@@ -67,7 +67,8 @@ static void refill(struct bucket *b, enum bucket_name name, int64_t now)
 {
 	if (now <= b->at_ms)
 		return;
-	b->tokens = fmin(SIZES[name].burst, b->tokens + (double)(now - b->at_ms) * SIZES[name].per_second / 1000);
+	double room = SIZES[name].burst - b->on_the_way, filled = b->tokens + (double)(now - b->at_ms) * SIZES[name].per_second / 1000;
+	b->tokens = fmax(b->tokens, fmin(room, filled));
 	b->at_ms = now;
 }
 
@@ -100,7 +101,7 @@ static struct bucket *pool_bucket(struct throttle *t, const char *pool, int64_t 
 	if (t->pools.count >= POOLS_MAX)
 		forget_pools(t, now);
 	b = mem_alloc(sizeof *b);
-	*b = (struct bucket){SIZES[PER_POOL].burst, now, 0};
+	*b = (struct bucket){.tokens = SIZES[PER_POOL].burst, .at_ms = now};
 	map_put(&t->pools, str_of(pool), b);
 	return b;
 }
@@ -160,10 +161,27 @@ int64_t throttle_take_with(struct throttle *t, enum arm_class class, const char 
 	if (wait == 0) {
 		l.arm->tokens -= 1 + more;
 		l.service->tokens -= 1 + more;
+		l.arm->on_the_way++;
+		l.service->on_the_way++;
 		t->served_ms[class] = now;
 	}
 	pthread_mutex_unlock(&t->mu);
 	return wait;
+}
+
+static void settle(struct throttle *t, enum bucket_name name, const char *pool, int64_t now)
+{
+	struct bucket *b = bucket_of(t, name, pool, now);
+	b->on_the_way -= b->on_the_way > 0; /* a pool's may have been forgotten meanwhile */
+}
+
+void throttle_settled(struct throttle *t, enum arm_class class, const char *pool)
+{
+	int64_t now = t->now_ms();
+	pthread_mutex_lock(&t->mu);
+	settle(t, NEEDS[class].arm, pool, now);
+	settle(t, NEEDS[class].service, pool, now);
+	pthread_mutex_unlock(&t->mu);
 }
 
 bool throttle_open(struct throttle *t, enum arm_class class)

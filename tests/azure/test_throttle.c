@@ -12,10 +12,21 @@ static void setup(void)
 	t = throttle_new(clock_ms);
 }
 
+/* A request that is answered at once. */
+static int64_t take_with(enum arm_class class, const char *pool, int more)
+{
+	int64_t wait = throttle_take_with(t, class, pool, more);
+	if (wait == 0)
+		throttle_settled(t, class, pool);
+	return wait;
+}
+
+static int64_t take(enum arm_class class, const char *pool) { return take_with(class, pool, 0); }
+
 static int take_all(enum arm_class class, const char *pool, int most)
 {
 	int n = 0;
-	while (n < most && throttle_take(t, class, pool) == 0)
+	while (n < most && take(class, pool) == 0)
 		n++;
 	return n;
 }
@@ -38,12 +49,47 @@ START_TEST(tokens_come_back_at_the_services_rate)
 {
 	setup();
 	take_all(ARM_DELETE, "", 60);
-	int64_t wait = throttle_take(t, ARM_DELETE, "");
+	int64_t wait = take(ARM_DELETE, "");
 	ck_assert_int_eq(wait, 1000);
 	now += wait - 1;
-	ck_assert_int_gt(throttle_take(t, ARM_DELETE, ""), 0);
+	ck_assert_int_gt(take(ARM_DELETE, ""), 0);
 	now += 1;
+	ck_assert_int_eq(take(ARM_DELETE, ""), 0);
+	now += 3600000;
+	ck_assert_int_eq(take_all(ARM_DELETE, "", 1000), 60);
+	throttle_free(t);
+}
+END_TEST
+
+/* Sixty requests that arrive three seconds late find a bucket that was full all the while. */
+START_TEST(nothing_comes_back_before_the_service_has_seen_what_was_taken)
+{
+	setup();
+	for (int i = 0; i < 60; i++)
+		ck_assert_int_eq(throttle_take(t, ARM_DELETE, ""), 0);
+	now += 3000;
+	ck_assert_int_gt(throttle_take(t, ARM_DELETE, ""), 0);
+	for (int i = 0; i < 60; i++)
+		throttle_settled(t, ARM_DELETE, "");
+	ck_assert_int_gt(throttle_take(t, ARM_DELETE, ""), 0);
+	now += 3000;
+	ck_assert_int_eq(take_all(ARM_DELETE, "", 1000), 3);
+	throttle_free(t);
+}
+END_TEST
+
+/* Once there is room for it, what fills a bucket is not held up by slow answers. */
+START_TEST(a_request_on_its_way_costs_one_token_and_not_the_rate)
+{
+	setup();
 	ck_assert_int_eq(throttle_take(t, ARM_DELETE, ""), 0);
+	ck_assert_int_eq(take_all(ARM_DELETE, "", 1000), 59);
+	now += 3000;
+	ck_assert_int_eq(take_all(ARM_DELETE, "", 1000), 3);
+	now += 3600000;
+	ck_assert_int_eq(take_all(ARM_DELETE, "", 1000), 59);
+	throttle_settled(t, ARM_DELETE, "");
+	throttle_settled(t, ARM_DELETE, ""); /* once too often gives nothing away */
 	now += 3600000;
 	ck_assert_int_eq(take_all(ARM_DELETE, "", 1000), 60);
 	throttle_free(t);
@@ -54,11 +100,11 @@ START_TEST(each_pool_has_its_own_puts)
 {
 	setup();
 	ck_assert_int_eq(take_all(ARM_PUT, "a", 1000), 20);
-	ck_assert_int_eq(throttle_take(t, ARM_PUT, "a"), 60000);
-	ck_assert_int_eq(throttle_take(t, ARM_PUT, "b"), 0);
+	ck_assert_int_eq(take(ARM_PUT, "a"), 60000);
+	ck_assert_int_eq(take(ARM_PUT, "b"), 0);
 	now += 60000;
-	ck_assert_int_eq(throttle_take(t, ARM_PUT, "a"), 0);
-	ck_assert_int_gt(throttle_take(t, ARM_PUT, "a"), 0);
+	ck_assert_int_eq(take(ARM_PUT, "a"), 0);
+	ck_assert_int_gt(take(ARM_PUT, "a"), 0);
 	throttle_free(t);
 }
 END_TEST
@@ -69,14 +115,14 @@ START_TEST(writes_of_all_pools_share_arms_bucket)
 	int n = 0;
 	for (char pool[8] = ""; n < 1000; n++) {
 		snprintf(pool, sizeof pool, "p%d", n);
-		if (throttle_take(t, ARM_PUT, pool) > 0)
+		if (take(ARM_PUT, pool) > 0)
 			break;
 	}
 	ck_assert_int_eq(n, 200);
-	ck_assert_int_eq(throttle_take(t, ARM_PUT, "q1"), 200); /* a tenth of a second after the one before */
-	ck_assert_int_eq(throttle_take(t, ARM_PUT, "q2"), 300);
+	ck_assert_int_eq(take(ARM_PUT, "q1"), 200); /* a tenth of a second after the one before */
+	ck_assert_int_eq(take(ARM_PUT, "q2"), 300);
 	now += 1000;
-	ck_assert_int_eq(throttle_take(t, ARM_PUT, "late"), 0);
+	ck_assert_int_eq(take(ARM_PUT, "late"), 0);
 	throttle_free(t);
 }
 END_TEST
@@ -88,10 +134,10 @@ START_TEST(a_thousand_pools_are_remembered_and_not_more)
 		char pool[16];
 		snprintf(pool, sizeof pool, "p%d", i);
 		now += 200;
-		ck_assert_int_eq(throttle_take(t, ARM_PUT, pool), 0);
+		ck_assert_int_eq(take(ARM_PUT, pool), 0);
 	}
 	take_all(ARM_PUT, "p4999", 1000);
-	ck_assert_int_gt(throttle_take(t, ARM_PUT, "p4999"), 0);
+	ck_assert_int_gt(take(ARM_PUT, "p4999"), 0);
 	throttle_free(t);
 }
 END_TEST
@@ -113,7 +159,7 @@ START_TEST(a_list_that_starved_gets_one_token)
 	int lists = 0, deletes = 0;
 	for (int s = 0; s < 200; s++) { /* deletions want every token there is */
 		now += 1000;
-		lists += throttle_take(t, ARM_LIST, "") == 0;
+		lists += take(ARM_LIST, "") == 0;
 		deletes += take_all(ARM_DELETE, "", 10);
 	}
 	ck_assert_int_ge(lists, 10);
@@ -128,11 +174,11 @@ START_TEST(those_who_wait_come_back_one_after_the_other)
 	setup();
 	take_all(ARM_DELETE, "", 60);
 	for (int i = 1; i <= 30; i++)
-		ck_assert_int_eq(throttle_take(t, ARM_DELETE, ""), i * 1000);
-	ck_assert_int_eq(throttle_take(t, ARM_DELETE, ""), 30000); /* nobody is sent away for longer */
+		ck_assert_int_eq(take(ARM_DELETE, ""), i * 1000);
+	ck_assert_int_eq(take(ARM_DELETE, ""), 30000); /* nobody is sent away for longer */
 	for (int i = 1; i <= 30; i++) {
 		now += 1000;
-		ck_assert_int_eq(throttle_take(t, ARM_DELETE, ""), 0);
+		ck_assert_int_eq(take(ARM_DELETE, ""), 0);
 	}
 	throttle_free(t);
 }
@@ -142,13 +188,13 @@ START_TEST(a_429_closes_what_shares_its_budget)
 {
 	setup();
 	throttle_answered(t, ARM_GET, "", 429, 20000, -1);
-	ck_assert_int_ge(throttle_take(t, ARM_GET, ""), 20000);
-	ck_assert_int_ge(throttle_take(t, ARM_LIST, ""), 20000);
-	ck_assert_int_ge(throttle_take(t, ARM_DELETE, ""), 20000);
-	ck_assert_int_eq(throttle_take(t, ARM_OPERATION, ""), 0);
-	ck_assert_int_eq(throttle_take(t, ARM_PUT, "a"), 0);
+	ck_assert_int_ge(take(ARM_GET, ""), 20000);
+	ck_assert_int_ge(take(ARM_LIST, ""), 20000);
+	ck_assert_int_ge(take(ARM_DELETE, ""), 20000);
+	ck_assert_int_eq(take(ARM_OPERATION, ""), 0);
+	ck_assert_int_eq(take(ARM_PUT, "a"), 0);
 	now += 20000;
-	ck_assert_int_eq(throttle_take(t, ARM_DELETE, ""), 0);
+	ck_assert_int_eq(take(ARM_DELETE, ""), 0);
 	throttle_free(t);
 }
 END_TEST
@@ -157,10 +203,10 @@ START_TEST(a_429_of_a_put_closes_its_pool)
 {
 	setup();
 	throttle_answered(t, ARM_PUT, "a", 429, 70000, -1);
-	ck_assert_int_ge(throttle_take(t, ARM_PUT, "a"), 70000);
-	ck_assert_int_eq(throttle_take(t, ARM_PUT, "b"), 0);
+	ck_assert_int_ge(take(ARM_PUT, "a"), 70000);
+	ck_assert_int_eq(take(ARM_PUT, "b"), 0);
 	now += 70000;
-	ck_assert_int_eq(throttle_take(t, ARM_PUT, "a"), 0);
+	ck_assert_int_eq(take(ARM_PUT, "a"), 0);
 	throttle_free(t);
 }
 END_TEST
@@ -168,13 +214,13 @@ END_TEST
 START_TEST(after_retry_after_there_is_a_token)
 {
 	setup();
-	ck_assert_int_eq(throttle_take(t, ARM_PUT, "a"), 0);
+	ck_assert_int_eq(take(ARM_PUT, "a"), 0);
 	throttle_answered(t, ARM_PUT, "a", 429, 1000, -1);
-	int64_t wait = throttle_take(t, ARM_PUT, "a");
+	int64_t wait = take(ARM_PUT, "a");
 	ck_assert(wait >= 1000 && wait <= 1001);
 	now += wait;
-	ck_assert_int_eq(throttle_take(t, ARM_PUT, "a"), 0); /* although the bucket fills by one a minute */
-	ck_assert_int_gt(throttle_take(t, ARM_PUT, "a"), 50000);
+	ck_assert_int_eq(take(ARM_PUT, "a"), 0); /* although the bucket fills by one a minute */
+	ck_assert_int_gt(take(ARM_PUT, "a"), 50000);
 	throttle_free(t);
 }
 END_TEST
@@ -183,7 +229,7 @@ START_TEST(another_services_429_does_not_stop_aks)
 {
 	setup();
 	throttle_answered(t, ARM_OTHER, "", 429, 60000, -1);
-	ck_assert_int_ge(throttle_take(t, ARM_OTHER, ""), 60000);
+	ck_assert_int_ge(take(ARM_OTHER, ""), 60000);
 	ck_assert(throttle_open(t, ARM_LIST) && throttle_open(t, ARM_GET) && throttle_open(t, ARM_DELETE) && throttle_open(t, ARM_OPERATION) && throttle_open(t, ARM_PUT));
 	throttle_free(t);
 }
@@ -194,12 +240,12 @@ START_TEST(a_subscription_that_is_throttled_closes_everything)
 	setup();
 	throttle_answered(t, ARM_CLASSES, "", 429, 30000, -1);
 	for (int class = 0; class < ARM_CLASSES; class++) {
-		ck_assert_int_ge(throttle_take(t, (enum arm_class)class, "a"), 30000);
+		ck_assert_int_ge(take((enum arm_class)class, "a"), 30000);
 		ck_assert(!throttle_open(t, (enum arm_class)class));
 	}
 	now += 30000;
 	for (int class = 0; class < ARM_CLASSES; class++)
-		ck_assert_int_eq(throttle_take(t, (enum arm_class)class, "a"), 0);
+		ck_assert_int_eq(take((enum arm_class)class, "a"), 0);
 	throttle_free(t);
 }
 END_TEST
@@ -210,9 +256,9 @@ START_TEST(retry_after_is_taken_within_reason)
 	for (size_t i = 0; i < 4; i++) {
 		setup();
 		throttle_answered(t, ARM_CLASSES, "", 429, ROWS[i].asked, -1);
-		ck_assert_int_eq(throttle_take(t, ARM_LIST, ""), ROWS[i].closed);
+		ck_assert_int_eq(take(ARM_LIST, ""), ROWS[i].closed);
 		throttle_answered(t, ARM_CLASSES, "", 429, 1000, -1); /* a shorter one does not open it earlier */
-		ck_assert_int_eq(throttle_take(t, ARM_LIST, ""), ROWS[i].closed);
+		ck_assert_int_eq(take(ARM_LIST, ""), ROWS[i].closed);
 		throttle_free(t);
 	}
 }
@@ -223,7 +269,7 @@ START_TEST(other_statuses_close_nothing)
 	setup();
 	throttle_answered(t, ARM_GET, "", 503, 60000, -1);
 	throttle_answered(t, ARM_CLASSES, "", 500, 60000, -1);
-	ck_assert_int_eq(throttle_take(t, ARM_GET, ""), 0);
+	ck_assert_int_eq(take(ARM_GET, ""), 0);
 	throttle_free(t);
 }
 END_TEST
@@ -259,7 +305,8 @@ END_TEST
 
 int main(void)
 {
-	CHECK_RUN("throttle", 20, bursts_are_the_services_own, tokens_come_back_at_the_services_rate, each_pool_has_its_own_puts,
+	CHECK_RUN("throttle", 20, bursts_are_the_services_own, tokens_come_back_at_the_services_rate, nothing_comes_back_before_the_service_has_seen_what_was_taken,
+		  a_request_on_its_way_costs_one_token_and_not_the_rate, each_pool_has_its_own_puts,
 		  writes_of_all_pools_share_arms_bucket, a_thousand_pools_are_remembered_and_not_more, deletes_go_before_gets_and_gets_before_lists,
 		  a_list_that_starved_gets_one_token, those_who_wait_come_back_one_after_the_other, a_429_closes_what_shares_its_budget,
 		  a_429_of_a_put_closes_its_pool, after_retry_after_there_is_a_token, another_services_429_does_not_stop_aks, a_subscription_that_is_throttled_closes_everything, retry_after_is_taken_within_reason,
