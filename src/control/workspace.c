@@ -54,14 +54,11 @@ static int patch_metadata(struct workspace_pass *p, json_t *metadata, struct err
 	return 0;
 }
 
-/* Before the new revision is noted: a pass that ends in between finds the change once more. */
-static int forget_decisions(struct workspace_pass *p, struct err *err)
+int workspace_forget(struct workspace_pass *p, json_t *status, struct err *err)
 {
-	CLEANUP(json_decrefp) json_t *status = workspace_status_without_decisions(p);
 	json_t *stored = NULL;
-	if (!status)
-		return 0;
-	int rc = workspace_write_status(p, status, &stored, err);
+	int rc = status ? workspace_write_status(p, status, &stored, err) : 1;
+	json_decref(status);
 	if (rc == 0)
 		pass_take_object(p, stored);
 	return rc < 0 ? -1 : 0;
@@ -72,7 +69,7 @@ int workspace_metadata_step(struct workspace_pass *p, struct err *err)
 	bool changed = false;
 	if (revision_sync(p->c, &p->w, &p->revision, &changed, err) < 0)
 		return -1;
-	if (changed && meta_annotation(p->object, ANNOTATION_HASH) && forget_decisions(p, err) < 0)
+	if (changed && meta_annotation(p->object, ANNOTATION_HASH) && workspace_forget(p, workspace_status_without_decisions(p), err) < 0)
 		return -1;
 	bool finalizer = meta_has_finalizer(p->object, FINALIZER_WORKSPACE);
 	if (!changed && finalizer)

@@ -90,11 +90,12 @@ static int update_statefulset(struct workspace_pass *p, const json_t *current, s
 		return -1;
 	if (!wanted)
 		return 0;
+	if (upgraded && workspace_forget(p, workspace_status_without_benchmark(p), err) < 0)
+		return -1;
 	if (kube_update(p->c->op.kube, &KUBE_STATEFULSETS, NULL, wanted, &stored, err) < 0)
 		return err_wrap(err, "update StatefulSet %s", p->w.name);
 	informer_learn(p->c->op.caches[CACHE_STATEFULSETS], stored);
 	p->wrote = true;
-	p->found.performance_reset = upgraded;
 	event_emit(p->c->op.events, p->object, "Normal", "WorkloadUpdated", "Updated StatefulSet %s to revision %s", p->w.name, p->plan.revision);
 	return 0;
 }
@@ -122,7 +123,7 @@ static bool has_benchmark(const json_t *s)
 /* Reads the figures once. A failure does not make a working model unready; it is told in BenchmarkCompleted and tried again. */
 static void read_benchmark(struct workspace_pass *p)
 {
-	if (condition_is(json_at(p->w.status, "conditions", NULL), "BenchmarkCompleted", "True") && !p->found.performance_reset)
+	if (condition_is(json_at(p->w.status, "conditions", NULL), "BenchmarkCompleted", "True"))
 		return;
 	CLEANUP(mem_freep) char *path = mem_printf("/api/v1/namespaces/%s/pods/%s-0/log?container=%s&tailLines=%d", p->w.namespace_, p->w.name, p->w.name, LOG_LINES);
 	struct buf log = {0};

@@ -19,7 +19,7 @@ struct findings {
 	bool released;                 /* afterSuccess Release gave the nodes back */
 	/* benchmark */
 	json_t *performance;           /* new figures, owned; NULL: leave as it is */
-	bool benchmark_wanted, performance_reset;
+	bool benchmark_wanted;
 	char benchmark_error[241];
 	char note[LEGACY_MESSAGE_MAX]; /* a standing remark for the user about an old GPU; "" none */
 };
@@ -52,6 +52,10 @@ WARN_UNUSED int workspace_tuning_release_step(struct workspace_pass *p, struct e
 json_t *workspace_status_new(struct workspace_pass *p);
 /* The status of a Workspace whose specification has changed: without the decisions made for the old one. New reference; NULL: there are none. */
 json_t *workspace_status_without_decisions(struct workspace_pass *p);
+/* The same without the figures of a benchmark, for a base image that is being replaced. */
+json_t *workspace_status_without_benchmark(struct workspace_pass *p);
+/* Stores such a status (consumed; NULL: nothing to do) ahead of the write that makes it true, so that a pass that ends in between finds it undone. */
+WARN_UNUSED int workspace_forget(struct workspace_pass *p, json_t *status, struct err *err);
 /* 0 written, *stored is a new reference; 1: nothing differs. */
 WARN_UNUSED int workspace_write_status(struct workspace_pass *p, const json_t *status, json_t **stored, struct err *err);
 /* Writes the status when it differs from the stored one. 1: deferred, see workspace_status.c. */

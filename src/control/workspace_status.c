@@ -124,8 +124,6 @@ static void put_tuning(struct draft *d, bool resource)
 static void put_benchmark(struct draft *d)
 {
 	const struct findings *f = &d->p->found;
-	if (f->performance_reset)
-		condition_remove(d->conditions, "BenchmarkCompleted");
 	if (f->performance)
 		put(d, "BenchmarkCompleted", true, "BenchmarkCompleted", "benchmark result has been recorded");
 	else if (f->benchmark_error[0])
@@ -174,8 +172,6 @@ json_t *workspace_status_new(struct workspace_pass *p)
 		json_object_del(status, "workerNodes");
 	else if (p->found.nodes_known)
 		json_object_set(status, "workerNodes", p->found.report.worker_nodes);
-	if (p->found.performance_reset)
-		json_object_del(status, "performance");
 	if (p->found.performance)
 		json_object_set_new(status, "performance", json_pack("{s:{s:O}}", "metrics", "peakTokensPerMinute", p->found.performance));
 	return status;
@@ -196,6 +192,14 @@ json_t *workspace_status_without_decisions(struct workspace_pass *p)
 		put(&d, "WorkspaceSucceeded", false, "workspacePending", CHANGED);
 		put(&d, "WorkspaceReady", false, "workspacePending", CHANGED);
 	}
+	return status;
+}
+
+json_t *workspace_status_without_benchmark(struct workspace_pass *p)
+{
+	json_t *status = object_status_copy(p->object), *conditions = json_object_get(status, "conditions");
+	condition_remove(conditions, "BenchmarkCompleted");
+	json_object_del(status, "performance");
 	return status;
 }
 

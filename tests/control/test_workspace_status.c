@@ -223,6 +223,20 @@ START_TEST(a_changed_specification_takes_its_decisions_along)
 }
 END_TEST
 
+START_TEST(a_new_base_image_takes_the_old_figures_along)
+{
+	struct world t;
+	world_init(&t, "{\"metadata\":{\"name\":\"w\",\"namespace\":\"n\"},\"inference\":{\"preset\":{\"name\":\"phi-4\"}},\"status\":{\"state\":\"Ready\","
+		       "\"performance\":{\"metrics\":{}},\"conditions\":[{\"type\":\"BenchmarkCompleted\",\"status\":\"True\"},{\"type\":\"InferenceReady\",\"status\":\"True\"}]}}");
+	CLEANUP(json_decrefp) json_t *s = workspace_status_without_benchmark(&t.pass);
+	ck_assert_ptr_null(json_object_get(s, "performance"));
+	ck_assert_ptr_null(condition_find(json_object_get(s, "conditions"), "BenchmarkCompleted"));
+	ck_assert_ptr_nonnull(condition_find(json_object_get(s, "conditions"), "InferenceReady"));
+	ck_assert_ptr_nonnull(json_at(t.pass.w.status, "performance", NULL));
+	world_done(&t);
+}
+END_TEST
+
 START_TEST(the_same_findings_give_the_same_status)
 {
 	struct world t;
@@ -242,5 +256,5 @@ int main(void)
 	CHECK_RUN("workspace status", 20, a_new_workspace_waits_for_nodes, an_error_is_told_only_where_something_does_not_hold,
 		  a_ready_workload_with_nodes_makes_the_workspace_ready, a_workspace_that_was_ready_becomes_not_ready,
 		  a_failed_attempt_of_a_running_job_is_told_and_not_final, serving_after_success_has_its_own_readiness, released_nodes_are_told,
-		  own_nodes_have_no_claim_condition, a_changed_specification_takes_its_decisions_along, the_same_findings_give_the_same_status);
+		  own_nodes_have_no_claim_condition, a_changed_specification_takes_its_decisions_along, a_new_base_image_takes_the_old_figures_along, the_same_findings_give_the_same_status);
 }
