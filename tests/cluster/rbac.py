@@ -224,10 +224,10 @@ class LateClaims(proxy.Policy):
 
 class Corners:
     """What the recorded cases do not come by: a workload from before 0.8, a load balancer asked for later, a long history, a
-    tuning whose specification changes, names that others have taken."""
+    tuning whose specification changes, names that others have taken, a new base image."""
 
-    def __init__(self, cluster, mirror, namespace):
-        self.cluster, self.mirror, self.namespace, self.cloud = cluster, mirror, namespace, play.Cloud(cluster)
+    def __init__(self, cluster, mirror, kubelet, namespace):
+        self.cluster, self.mirror, self.kubelet, self.namespace, self.cloud = cluster, mirror, kubelet, namespace, play.Cloud(cluster)
         cluster.namespace(namespace)
         cluster.admin.create("Secret", {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "regcred"}}, namespace)
 
@@ -272,6 +272,21 @@ class Corners:
         self.has("somebody else's Service stays as it was", "Service", "taken",
                  lambda o: o["spec"]["selector"] == others and "ownerReferences" not in o["metadata"])
 
+    def upgrade(self, name):
+        """A base image from before, brought to the controller's: the benchmark of the new one is read."""
+        figure = lambda o: o.get("status", {}).get("performance", {}).get("metrics", {}).get("peakTokensPerMinute", {}).get("value")
+        image = lambda o: o.get("spec", {}).get("template", {}).get("spec", {}).get("containers", [{}])[0].get("image", "")
+        self.has("figures of a benchmark", "Workspace", name, figure)
+        ours = image(self.mirror.get("StatefulSet", self.namespace, name))
+        old, tag = ours.rsplit(":", 1)[0] + ":0.0.1", ours.rsplit(":", 1)[1]
+        self.cluster.admin.must("PATCH", f"/apis/apps/v1/namespaces/{self.namespace}/statefulsets/{name}",
+                                [{"op": "replace", "path": "/spec/template/spec/containers/0/image", "value": old}], "application/json-patch+json")
+        self.kubelet.logs[(self.namespace, name + "-0")] = play.BENCHMARK_LOG.replace("123456.5", "777.5")
+        self.patch(name, {"metadata": {"labels": {"kaito.sh/upgrade-to-version": tag}}})
+        self.has("the base image of this controller", "StatefulSet", name, lambda o: image(o) == ours)
+        self.has("figures of the new image", "Workspace", name, lambda o: figure(o) == "777.5")
+        self.state(name, ("Ready",))
+
     def tuning(self, loop):
         body = scenario.workspace("again", "tuning")
         body["tuning"]["afterSuccess"] = "Serve"
@@ -300,10 +315,11 @@ class Corners:
             with play.Loop(self.cloud, finish=True) as loop:
                 self.inference()
                 self.taken()
+                self.upgrade("taken")
                 self.tuning(loop)
 
 
-def one_run(cluster, mirror, ledger, name, values, cases, show):
+def one_run(cluster, mirror, kubelet, ledger, name, values, cases, show):
     objects = render([f"webhook.port={free_ports(1)[0]}", "localCSIDriver.storageClass=true"] + values)
     account = next(o["metadata"]["name"] for o in objects if o["kind"] == "ServiceAccount" and "device" not in o["metadata"]["name"])
     apply(cluster, objects)
@@ -326,7 +342,7 @@ def one_run(cluster, mirror, ledger, name, values, cases, show):
                     if show:
                         print(f"     {case.name}: {len(run.differences)} differences\n{compare.text_of(run.differences)}", flush=True)
             try:
-                Corners(cluster, mirror, f"corners-{name}").run(name)
+                Corners(cluster, mirror, kubelet, f"corners-{name}").run(name)
             except RuntimeError as error:
                 problems.append(str(error))
             status = controller.stop()
@@ -358,7 +374,7 @@ def main(argv=None):
             for name, values, cases in RUNS:
                 if name not in options.runs.split(","):
                     continue
-                problems = one_run(cluster, mirror, ledger, name, values, cases, options.show)
+                problems = one_run(cluster, mirror, kubelet, ledger, name, values, cases, options.show)
                 bad += problems
                 print("\n".join(f"FAIL {name}: {line}" for line in problems) or f"ok   {name}", flush=True)
         kubelet.close()
