@@ -61,7 +61,7 @@ static int fetch_blob(struct session *s, const struct descriptor *blob, const at
 			*err = local;
 			return err_wrap(err, "%s", name);
 		}
-		if (retry_wait(200, stop, err) < 0)
+		if (retry_wait(100, stop, err) < 0 || retry_wait(100, s->options->cancel, err) < 0)
 			return -1;
 	}
 }
