@@ -119,6 +119,8 @@ int cmd_explain(int argc, char **argv, struct err *err)
 		{"kubeconfig", "PATH", FLAG_STRING, &e.kubeconfig, "cluster to look claims and node classes up in ($KUBECONFIG, else the pod's own, else ~/.kube/config)", false, 0, 0, false},
 		{"cloud", "NAME", FLAG_STRING, &e.clouds.cloud, CLOUDS_NAMES " ($CLOUD_PROVIDER, else azure)", false, 0, 0, false},
 		{"arm-api-version", "DATE", FLAG_STRING, &e.clouds.arm_api_version, "of agent pools (2024-01-01)", false, 0, 0, false},
+		{"azure-instances", "NAME", FLAG_STRING, &e.clouds.azure_instances, "pools or machines, as the provisioner has it (pools; machines with $PROVISION_MODE=aksmachineapi)", false, 0, 0, false},
+		{"aks-machines-pool", "NAME", FLAG_STRING, &e.clouds.aks_machines_pool, "with machines: their agent pool ($AKS_MACHINES_POOL_NAME, else kaitomach)", false, 0, 0, false},
 	};
 	int rc = flags_parse("explain nodeclaim NAME|FILE [flags]", flags, sizeof flags / sizeof flags[0], argc, argv, words, 2, &n, err);
 	if (rc != 0)
