@@ -360,7 +360,8 @@ START_TEST(after_the_loss_of_the_lease_a_stuck_worker_is_left_behind)
 	while (read_more(c.err, &log))
 		;
 	ck_assert_int_eq(waitpid(c.pid, &status, 0), c.pid);
-	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 1, "status %d: %s", status, log.data);
+	/* 1, which ThreadSanitizer turns into its own number because of the threads left behind; 9 would be an end in order. */
+	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) != 0 && WEXITSTATUS(status) != 9, "status %d: %s", status, log.data);
 	ck_assert_msg(strstr(log.data, "maps still works, on 1 keys"), "%s", log.data);
 	buf_done(&log);
 	close(c.in);
