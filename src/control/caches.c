@@ -7,21 +7,6 @@
 #include "kube/meta.h"
 #include <string.h>
 
-/* Removes every member of `object` but the named ones (NULL-terminated). */
-static void keep_only(json_t *object, const char *const *names)
-{
-	const char *key;
-	json_t *value;
-	void *next;
-	json_object_foreach_safe(object, next, key, value) {
-		bool wanted = false;
-		for (size_t i = 0; names[i] && !wanted; i++)
-			wanted = strcmp(names[i], key) == 0;
-		if (!wanted)
-			json_object_del(object, key);
-	}
-}
-
 char *caches_workspace_key(const json_t *object)
 {
 	const json_t *owner = meta_controller(object);
@@ -53,7 +38,7 @@ static bool keep_job(json_t *object)
 {
 	if (!is_workspaces(object))
 		return false;
-	keep_only(object, (const char *const[]){"apiVersion", "kind", "metadata", "status", NULL});
+	meta_keep_only(object, (const char *const[]){"apiVersion", "kind", "metadata", "status", NULL});
 	return true;
 }
 
@@ -61,7 +46,7 @@ static bool keep_service(json_t *object)
 {
 	if (!is_workspaces(object))
 		return false;
-	keep_only(object, (const char *const[]){"apiVersion", "kind", "metadata", "spec", NULL});
+	meta_keep_only(object, (const char *const[]){"apiVersion", "kind", "metadata", "spec", NULL});
 	return true;
 }
 
@@ -77,10 +62,10 @@ static bool keep_pod(json_t *object)
 {
 	if (!meta_label(object, LABEL_WORKSPACE))
 		return false;
-	keep_only(object, (const char *const[]){"metadata", "spec", "status", NULL});
-	keep_only(json_at(object, "metadata", NULL), (const char *const[]){"name", "namespace", "uid", "labels", "resourceVersion", "deletionTimestamp", "ownerReferences", "creationTimestamp", NULL});
-	keep_only(json_at(object, "spec", NULL), (const char *const[]){"nodeName", NULL});
-	keep_only(json_at(object, "status", NULL), (const char *const[]){"phase", "reason", "message", "conditions", "containerStatuses", "initContainerStatuses", NULL});
+	meta_keep_only(object, (const char *const[]){"metadata", "spec", "status", NULL});
+	meta_keep_only(json_at(object, "metadata", NULL), (const char *const[]){"name", "namespace", "uid", "labels", "resourceVersion", "deletionTimestamp", "ownerReferences", "creationTimestamp", NULL});
+	meta_keep_only(json_at(object, "spec", NULL), (const char *const[]){"nodeName", NULL});
+	meta_keep_only(json_at(object, "status", NULL), (const char *const[]){"phase", "reason", "message", "conditions", "containerStatuses", "initContainerStatuses", NULL});
 	return true;
 }
 

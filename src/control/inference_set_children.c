@@ -126,16 +126,6 @@ static int load_live(struct inference_set_pass *p, struct err *err)
 	return 0;
 }
 
-static bool has_name(const json_t *list, const char *name)
-{
-	const json_t *child;
-	size_t i;
-	json_array_foreach(list, i, child)
-		if (strcmp(meta_name(child), name) == 0)
-			return true;
-	return false;
-}
-
 struct surge { const char *version, *now; }; /* marks of an extra child */
 
 /* A list was behind: the slot's child is there. 0: it is, and counts (on its way out, too); 1: the name is somebody else's. */
@@ -185,7 +175,7 @@ static int make_in_free_slots(struct inference_set_pass *p, int64_t missing, con
 	for (int slot = 0; missing > 0; slot++) {
 		char name[64];
 		inference_set_child_name(p->object, slot, name);
-		if (has_name(p->children, name) || has_name(p->leaving, name))
+		if (meta_named(p->children, name) || meta_named(p->leaving, name))
 			continue;
 		int rc = make(p, name, surge, err);
 		if (rc < 0)

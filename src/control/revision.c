@@ -41,16 +41,6 @@ static int64_t newest(const json_t *list, const json_t **oldest)
 	return highest;
 }
 
-static json_t *find_named(const json_t *list, const char *name)
-{
-	size_t i;
-	json_t *r;
-	json_array_foreach(list, i, r)
-		if (strcmp(meta_name(r), name) == 0)
-			return r;
-	return NULL;
-}
-
 static int delete_oldest(struct control *c, const struct source *s, const json_t *list, const json_t *oldest, struct err *err)
 {
 	struct err why = ERR_INIT;
@@ -78,7 +68,7 @@ static int find_or_create(struct control *c, const struct source *s, const char 
 	CLEANUP(json_decrefp) json_t *list = NULL;
 	if (kube_list_array(c->op.kube, &KUBE_REVISIONS, meta_namespace(s->object), selector, &list, err) < 0)
 		return -1;
-	const json_t *known = find_named(list, name), *oldest = NULL;
+	const json_t *known = meta_named(list, name), *oldest = NULL;
 	*number = newest(list, &oldest) + 1;
 	if (!known) {
 		int rc = create(c, s, name, hash, *number, err);

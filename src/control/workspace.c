@@ -88,23 +88,18 @@ static int delete_step(struct workspace_pass *p, struct err *err)
 {
 	if (!meta_has_finalizer(p->object, FINALIZER_WORKSPACE))
 		return 0;
-	workspace_request(p);
-	p->request.release = true;
-	int left = p->c->provisioner->release(&p->c->nodes, &p->request, err);
+	int left = workspace_release_nodes(p, err);
 	if (left < 0)
-		return err_wrap(err, "release nodes");
+		return -1;
 	if (left > 0) {
 		p->requeue_ms = 1000;
 		return 0;
 	}
-	CLEANUP(json_decrefp) json_t *metadata = json_pack("{s:o}", "finalizers", object_finalizers(p->object, FINALIZER_WORKSPACE, false));
-	json_object_set_new(metadata, "resourceVersion", json_string(meta_version(p->object)));
-	CLEANUP(json_decrefp) json_t *body = json_pack("{s:O}", "metadata", metadata);
-	struct err why = ERR_INIT;
-	if (kube_patch(p->c->op.kube, &KUBE_WORKSPACES, p->w.namespace_, p->w.name, NULL, KUBE_PATCH_MERGE, body, NULL, &why) < 0 &&
-	    why.kind != ERR_NOT_FOUND)
-		return err_set(err, why.kind, "remove the finalizer: %s", why.message);
-	if (json_array_size(json_object_get(metadata, "finalizers")) == 0)
+	const struct object_home home = {p->c->op.kube, &KUBE_WORKSPACES, NULL};
+	if (object_let_go(&home, p->object, FINALIZER_WORKSPACE, err) < 0)
+		return -1;
+	CLEANUP(json_decrefp) json_t *finalizers = object_finalizers(p->object, FINALIZER_WORKSPACE, false);
+	if (json_array_size(finalizers) == 0)
 		informer_learn_deleted(p->c->op.caches[CACHE_WORKSPACES], p->w.namespace_, p->w.name);
 	return 0;
 }

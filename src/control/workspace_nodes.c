@@ -160,6 +160,14 @@ void workspace_request(struct workspace_pass *p)
 	};
 }
 
+int workspace_release_nodes(struct workspace_pass *p, struct err *err)
+{
+	workspace_request(p);
+	p->request.release = true;
+	int left = p->c->provisioner->release(&p->c->nodes, &p->request, err);
+	return left < 0 ? err_wrap(err, "release nodes") : left;
+}
+
 int workspace_nodes_step(struct workspace_pass *p, struct err *err)
 {
 	workspace_request(p);

@@ -63,6 +63,8 @@ WARN_UNUSED int workspace_status_step(struct workspace_pass *p, struct err *err)
 /* Sets the metadata that a first pass needs (finalizer, hash and revision annotations) in one patch. */
 WARN_UNUSED int workspace_metadata_step(struct workspace_pass *p, struct err *err);
 void workspace_request(struct workspace_pass *p);                                    /* fills p->request, plan or no plan */
+/* Gives the nodes back; returns how many are left, -1: err. */
+WARN_UNUSED int workspace_release_nodes(struct workspace_pass *p, struct err *err);
 
 /* Creates the object, and the cache learns the answer. Our own that is there already counts as created, and so does somebody else's Service. */
 WARN_UNUSED int workspace_create(struct workspace_pass *p, const struct kube_resource *r, enum cache cache, const json_t *object, struct err *err);

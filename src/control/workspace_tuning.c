@@ -195,11 +195,9 @@ int workspace_tuning_release_step(struct workspace_pass *p, struct err *err)
 	p->found.job_started = p->found.job_succeeded = true;
 	if (strcmp(json_text_at(nodes, "", "reason", NULL), "NodesReleased") == 0)
 		return 0;
-	workspace_request(p);
-	p->request.release = true;
-	int left = p->c->provisioner->release(&p->c->nodes, &p->request, err);
+	int left = workspace_release_nodes(p, err);
 	if (left < 0)
-		return err_wrap(err, "release nodes");
+		return -1;
 	if (left > 0)
 		p->requeue_ms = JOB_GOES_MS;
 	event_emit(p->c->op.events, p->object, "Normal", "NodesReleased", "Tuning succeeded: the nodes are given back");

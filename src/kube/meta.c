@@ -58,6 +58,30 @@ bool meta_controlled_by(const json_t *object, const char *uid)
 	return owner && strcmp(text(owner, "uid"), uid) == 0;
 }
 
+json_t *meta_named(const json_t *list, const char *name)
+{
+	json_t *object;
+	size_t i;
+	json_array_foreach(list, i, object)
+		if (strcmp(meta_name(object), name) == 0)
+			return object;
+	return NULL;
+}
+
+void meta_keep_only(json_t *object, const char *const *names)
+{
+	const char *key;
+	json_t *value;
+	void *next;
+	json_object_foreach_safe(object, next, key, value) {
+		bool wanted = false;
+		for (size_t i = 0; names[i] && !wanted; i++)
+			wanted = strcmp(names[i], key) == 0;
+		if (!wanted)
+			json_object_del(object, key);
+	}
+}
+
 static json_t *step(const json_t *at, const char *name)
 {
 	int64_t index;

@@ -18,6 +18,11 @@ bool meta_has_finalizer(const json_t *object, const char *finalizer);
 const json_t *meta_controller(const json_t *object);
 bool meta_controlled_by(const json_t *object, const char *uid);
 
+/* The object of that name in an array, or NULL. */
+json_t *meta_named(const json_t *list, const char *name);
+/* Removes every member of `object` but the named ones (NULL-terminated). */
+void meta_keep_only(json_t *object, const char *const *names);
+
 /* Walks member names, "#0" is array index 0: json_at(o, "spec", "template", NULL). NULL when a step is missing. */
 json_t *json_at(const json_t *object, ...) __attribute__((sentinel));
 /* As json_at, the string there or `fallback`. */

@@ -8,21 +8,6 @@
 #include "kube/meta.h"
 #include <string.h>
 
-/* Removes every member of `object` but the named ones (NULL-terminated). */
-static void keep_only(json_t *object, const char *const *names)
-{
-	const char *key;
-	json_t *value;
-	void *next;
-	json_object_foreach_safe(object, next, key, value) {
-		bool wanted = false;
-		for (size_t i = 0; names[i] && !wanted; i++)
-			wanted = strcmp(names[i], key) == 0;
-		if (!wanted)
-			json_object_del(object, key);
-	}
-}
-
 /* The last-applied configuration repeats the whole object. */
 static bool keep_own_kind(json_t *object)
 {
@@ -34,7 +19,7 @@ static bool keep_claim(json_t *claim)
 {
 	if (!claim_managed(claim))
 		return false;
-	keep_only(claim, (const char *const[]){"apiVersion", "kind", "metadata", "spec", "status", NULL});
+	meta_keep_only(claim, (const char *const[]){"apiVersion", "kind", "metadata", "spec", "status", NULL});
 	return keep_own_kind(claim);
 }
 
@@ -107,7 +92,7 @@ static void cut_conditions(json_t *list)
 		if (condition_unread(condition))
 			json_array_remove(list, i);
 		else
-			keep_only(condition, (const char *const[]){"type", "status", "lastTransitionTime", NULL});
+			meta_keep_only(condition, (const char *const[]){"type", "status", "lastTransitionTime", NULL});
 	}
 }
 
@@ -115,11 +100,11 @@ static bool keep_node(json_t *node)
 {
 	if (!of_interest(node))
 		return false;
-	keep_only(node, (const char *const[]){"metadata", "spec", "status", NULL});
-	keep_only(json_at(node, "metadata", NULL), (const char *const[]){"name", "uid", "resourceVersion", "creationTimestamp", "deletionTimestamp", "labels",
+	meta_keep_only(node, (const char *const[]){"metadata", "spec", "status", NULL});
+	meta_keep_only(json_at(node, "metadata", NULL), (const char *const[]){"name", "uid", "resourceVersion", "creationTimestamp", "deletionTimestamp", "labels",
 									 "annotations", "finalizers", "ownerReferences", NULL});
-	keep_only(json_at(node, "spec", NULL), (const char *const[]){"providerID", "taints", "unschedulable", NULL});
-	keep_only(json_at(node, "status", NULL), (const char *const[]){"conditions", "capacity", "allocatable", NULL});
+	meta_keep_only(json_at(node, "spec", NULL), (const char *const[]){"providerID", "taints", "unschedulable", NULL});
+	meta_keep_only(json_at(node, "status", NULL), (const char *const[]){"conditions", "capacity", "allocatable", NULL});
 	drop_keys(json_at(node, "metadata", "labels", NULL), label_unread);
 	drop_keys(json_at(node, "metadata", "annotations", NULL), annotation_unread);
 	cut_conditions(json_at(node, "status", "conditions", NULL));

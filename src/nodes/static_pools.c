@@ -58,16 +58,6 @@ static int refresh(struct pass *p, struct err *err)
 
 /* --- creating -------------------------------------------------------------------------------------------------- */
 
-static bool taken(const json_t *claims, const char *name)
-{
-	const json_t *claim;
-	size_t i;
-	json_array_foreach(claims, i, claim)
-		if (strcmp(meta_name(claim), name) == 0)
-			return true;
-	return false;
-}
-
 /* A claim of that name exists: 1 when it is the pool's, made by another leader a moment ago; 0 when the name is somebody else's. */
 static int look_again(struct pass *p, const char *name, struct err *err)
 {
@@ -99,7 +89,7 @@ static int create(struct pass *p, int64_t count, struct err *err)
 	char name[POOL_CLAIM_NAME];
 	for (unsigned slot = 0; count > 0; slot++) {
 		pool_claim_name(p->pool, slot, name);
-		int rc = taken(p->claims, name) ? 0 : create_one(p, name, err);
+		int rc = meta_named(p->claims, name) ? 0 : create_one(p, name, err);
 		if (rc < 0)
 			return -1;
 		count -= rc;

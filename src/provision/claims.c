@@ -18,16 +18,6 @@ json_t *claims_of(const struct node_context *c, const struct node_request *r)
 	return own;
 }
 
-static bool has_name(const json_t *claims, const char *name)
-{
-	const json_t *claim;
-	size_t i;
-	json_array_foreach(claims, i, claim)
-		if (strcmp(meta_name(claim), name) == 0)
-			return true;
-	return false;
-}
-
 static void tell(const struct node_context *c, const struct node_request *r, const struct claim_dialect *d, const char *name, const struct err *failure)
 {
 	if (!c->events)
@@ -105,7 +95,7 @@ static bool slot_taken(const struct node_request *r, int slot, const json_t *cla
 	char name[IDENTITY_NAME];
 	for (int attempt = 0; attempt < IDENTITY_ATTEMPTS; attempt++) {
 		identity_claim_name(r, slot, attempt, name);
-		if (has_name(claims, name))
+		if (meta_named(claims, name))
 			return true;
 	}
 	return false;

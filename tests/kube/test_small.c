@@ -106,6 +106,22 @@ START_TEST(meta_builds_an_owned_object)
 }
 END_TEST
 
+START_TEST(meta_finds_a_name_and_keeps_only_what_is_named)
+{
+	json_t *list = parse("[3, {'metadata': {'name': 'a'}}, {'metadata': {'name': 'b', 'uid': '1'}, 'spec': {}, 'status': 4}]");
+	json_t *b = meta_named(list, "b");
+	ck_assert_ptr_eq(b, json_array_get(list, 2));
+	ck_assert_ptr_null(meta_named(list, "c"));
+	ck_assert_ptr_null(meta_named(NULL, "a"));
+	meta_keep_only(b, (const char *const[]){"metadata", "status", "other", NULL});
+	expect_json(b, "{'metadata': {'name': 'b', 'uid': '1'}, 'status': 4}");
+	meta_keep_only(json_at(b, "metadata", NULL), (const char *const[]){NULL});
+	expect_json(b, "{'metadata': {}, 'status': 4}");
+	meta_keep_only(NULL, (const char *const[]){NULL});
+	json_decref(list);
+}
+END_TEST
+
 START_TEST(condition_time_moves_only_with_the_status)
 {
 	json_t *list = json_array();
@@ -231,6 +247,7 @@ int main(void)
 	tcase_add_test(t, meta_reads_what_is_there);
 	tcase_add_test(t, json_at_walks_members_and_indexes);
 	tcase_add_test(t, meta_builds_an_owned_object);
+	tcase_add_test(t, meta_finds_a_name_and_keeps_only_what_is_named);
 	tcase_add_test(t, condition_time_moves_only_with_the_status);
 	tcase_add_loop_test(t, selector_matches_and_prints, 0, sizeof SELECTORS / sizeof SELECTORS[0]);
 	tcase_add_loop_test(t, selector_becomes_a_map_or_an_error, 0, sizeof MAPS / sizeof MAPS[0]);
