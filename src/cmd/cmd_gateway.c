@@ -1,29 +1,22 @@
 /* cmd_gateway.c: `kaito gateway`: POST /chat and a pass-through for /v1 in front of one OpenAI server, until SIGTERM. */
 #include "cmd/command.h"
+#include "cmd/daemon.h"
 #include "cmd/flags.h"
 
 #include "base/log.h"
 #include "gateway/gateway.h"
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 
 static int serve_until_signal(const struct gateway_options *o, double drain_timeout_s, struct err *err)
 {
 	sigset_t signals;
 	struct gateway *g = NULL;
-	int number;
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGTERM);
-	sigaddset(&signals, SIGINT);
-	pthread_sigmask(SIG_BLOCK, &signals, NULL); /* before any thread: they inherit it */
-	signal(SIGPIPE, SIG_IGN);
+	daemon_block_signals(&signals);
 	setenv("no_proxy", "*", 1); /* there is one peer, and it is this pod's own */
 	if (gateway_start(&g, o, err) < 0)
 		return -1;
 	log_info("POST /chat on port %d for %s", gateway_port(g), o->upstream);
-	sigwait(&signals, &number);
-	pthread_sigmask(SIG_UNBLOCK, &signals, NULL); /* a second signal ends at once */
+	(void)daemon_wait(&signals);
 	gateway_drain(g, (int64_t)(drain_timeout_s * 1000));
 	gateway_free(g);
 	return 0;

@@ -1,5 +1,6 @@
 /* cmd_serve.c: `kaito serve`: opens a model and its adapters, plans and prints memory, serves until SIGTERM, then drains. */
 #include "cmd/command.h"
+#include "cmd/daemon.h"
 #include "cmd/flags.h"
 
 #include "base/clock.h"
@@ -176,14 +177,10 @@ static void *watch_signals(void *context)
 	return NULL;
 }
 
-/* Before any other thread: they inherit that these signals are blocked. */
+/* Before any other thread. */
 static int watch_start(struct watch *w, struct err *err)
 {
-	sigemptyset(&w->set);
-	sigaddset(&w->set, SIGTERM);
-	sigaddset(&w->set, SIGINT);
-	pthread_sigmask(SIG_BLOCK, &w->set, NULL);
-	signal(SIGPIPE, SIG_IGN);
+	daemon_block_signals(&w->set);
 	int rc = thread_start(&w->thread, WATCH_STACK_BYTES, watch_signals, w);
 	return rc ? err_set_errno(err, ERR_INTERNAL, rc, "start a thread") : 0;
 }

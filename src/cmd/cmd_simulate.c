@@ -1,12 +1,12 @@
 /* cmd_simulate.c: `kaito simulate azure` and `kaito simulate aws`: a simulated cloud until SIGTERM. The first line of stdout says where it listens and which
  * environment variables make a provisioner use it. */
 #include "cmd/command.h"
+#include "cmd/daemon.h"
 #include "cmd/flags.h"
 
 #include "base/limits.h"
 #include "base/str.h"
 #include "simulate/simulator.h"
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,20 +17,14 @@ static int run(const struct simulator_options *o, struct err *err)
 {
 	sigset_t signals;
 	struct simulator *s = NULL;
-	int number;
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGTERM);
-	sigaddset(&signals, SIGINT);
-	pthread_sigmask(SIG_BLOCK, &signals, NULL); /* before any thread: they inherit it */
-	signal(SIGPIPE, SIG_IGN);
+	daemon_block_signals(&signals);
 	if (simulator_start(&s, o, err) < 0)
 		return -1;
 	char *line = simulator_describe(s);
 	puts(line);
 	fflush(stdout);
 	free(line);
-	sigwait(&signals, &number);
-	pthread_sigmask(SIG_UNBLOCK, &signals, NULL); /* a second signal ends at once */
+	(void)daemon_wait(&signals);
 	simulator_stop(s);
 	return 0;
 }

@@ -4,7 +4,7 @@
 #include "base/log.h"
 #include "codec/json_pool.h"
 #include <malloc.h>
-#include <signal.h>
+#include <pthread.h>
 #include <string.h>
 
 atomic_bool daemon_stop;
@@ -21,6 +21,23 @@ void daemon_catch_signals(void)
 	sigaction(SIGTERM, &a, NULL);
 	sigaction(SIGINT, &a, NULL);
 	signal(SIGPIPE, SIG_IGN);
+}
+
+void daemon_block_signals(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGINT);
+	pthread_sigmask(SIG_BLOCK, set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+int daemon_wait(const sigset_t *set)
+{
+	int number = 0;
+	sigwait(set, &number);
+	pthread_sigmask(SIG_UNBLOCK, set, NULL);
+	return number;
 }
 
 int daemon_setup_log(const char *flag, const char *level, bool json, struct err *err)
