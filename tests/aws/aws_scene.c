@@ -1,6 +1,7 @@
 /* aws_scene.c: see aws_scene.h. */
 #include "aws_scene.h"
 
+#include "../cloud/scripted_claim.h"
 #include "../provision/fake_kube.h"
 #include "base/clock.h"
 #include "codec/json.h"
@@ -95,13 +96,7 @@ void aws_scene_close(struct aws_scene *s)
 
 void aws_scene_require(struct aws_scene *s, const char *key, const char *operator, const char *values)
 {
-	json_t *list = json_array();
-	char copy[600], *rest = copy;
-	snprintf(copy, sizeof copy, "%s", values);
-	for (const char *value; (value = strsep(&rest, " "));)
-		if (value[0])
-			json_array_append_new(list, json_string(value));
-	json_array_append_new(json_at(s->claim, "spec", "requirements", NULL), json_pack("{s:s,s:s,s:o}", "key", key, "operator", operator, "values", list));
+	scripted_claim_require(s->claim, key, operator, values);
 }
 
 void aws_scene_claim(struct aws_scene *s, const char *instance_types)
@@ -115,21 +110,9 @@ void aws_scene_claim(struct aws_scene *s, const char *instance_types)
 	aws_scene_require(s, LABEL_INSTANCE_TYPE, "In", instance_types);
 }
 
-const char *aws_scene_memo(const struct aws_scene *s)
-{
-	const char *memo = meta_annotation(s->claim, ANNOTATION_OPERATION);
-	return memo ? memo : "";
-}
+const char *aws_scene_memo(const struct aws_scene *s) { return scripted_claim_memo(s->claim); }
 
-static void store(struct aws_scene *s, const char *memo)
-{
-	free(s->older_memo);
-	s->older_memo = aws_scene_memo(s)[0] ? mem_strdup(aws_scene_memo(s)) : NULL;
-	if (memo)
-		meta_set_annotation(s->claim, ANNOTATION_OPERATION, memo);
-	else
-		json_object_del(json_at(s->claim, "metadata", "annotations", NULL), ANNOTATION_OPERATION);
-}
+static void store(struct aws_scene *s, const char *memo) { scripted_claim_store(s->claim, &s->older_memo, memo); }
 
 void aws_scene_restart(struct aws_scene *s, bool forgets)
 {

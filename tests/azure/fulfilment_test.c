@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "codec/json.h"
 #include "kube/meta.h"
+#include "../cloud/scripted_claim.h"
 #include "../provision/fake_kube.h"
 #include <check.h>
 #include <stdlib.h>
@@ -70,13 +71,7 @@ void scene_close(struct scene *s)
 
 void scene_require(struct scene *s, const char *key, const char *operator, const char *values)
 {
-	json_t *list = json_array();
-	char copy[600], *rest = copy;
-	snprintf(copy, sizeof copy, "%s", values);
-	for (const char *value; (value = strsep(&rest, " "));)
-		if (value[0])
-			json_array_append_new(list, json_string(value));
-	json_array_append_new(json_at(s->claim, "spec", "requirements", NULL), json_pack("{s:s,s:s,s:o}", "key", key, "operator", operator, "values", list));
+	scripted_claim_require(s->claim, key, operator, values);
 }
 
 void scene_claim(struct scene *s, const char *instance_types)
@@ -90,11 +85,7 @@ void scene_claim(struct scene *s, const char *instance_types)
 	scene_require(s, LABEL_INSTANCE_TYPE, "In", instance_types);
 }
 
-const char *scene_memo(const struct scene *s)
-{
-	const char *memo = meta_annotation(s->claim, ANNOTATION_OPERATION);
-	return memo ? memo : "";
-}
+const char *scene_memo(const struct scene *s) { return scripted_claim_memo(s->claim); }
 
 const char *scene_phase(const struct scene *s)
 {
@@ -105,15 +96,7 @@ const char *scene_phase(const struct scene *s)
 	return phase;
 }
 
-static void store(struct scene *s, const char *memo)
-{
-	free(s->older_memo);
-	s->older_memo = scene_memo(s)[0] ? mem_strdup(scene_memo(s)) : NULL;
-	if (memo)
-		meta_set_annotation(s->claim, ANNOTATION_OPERATION, memo);
-	else
-		json_object_del(json_at(s->claim, "metadata", "annotations", NULL), ANNOTATION_OPERATION);
-}
+static void store(struct scene *s, const char *memo) { scripted_claim_store(s->claim, &s->older_memo, memo); }
 
 void scene_restart(struct scene *s, bool forgets)
 {
