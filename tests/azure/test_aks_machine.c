@@ -2,6 +2,7 @@
 #include "check_main.h"
 
 #include "azure/aks_machine.h"
+#include "azure/fulfilment.h"
 #include "base/clock.h"
 #include "codec/json.h"
 #include "fulfilment_test.h"
@@ -267,6 +268,49 @@ START_TEST(a_deletion_that_is_refused_while_the_machine_is_made_comes_when_it_is
 }
 END_TEST
 
+/* In the shape of a pool. */
+static json_t *machine_named(const char *name)
+{
+	CLEANUP(json_decrefp) json_t *answer = json_pack("{s:s,s:{s:s}}", "name", name, "properties", "provisioningState", "Succeeded");
+	return aks_machine_as_pool(answer, HOLDER);
+}
+
+/* Asks until there is a result. */
+static int deleted(const char *name, struct flight *f, bool *collected)
+{
+	CLEANUP(json_decrefp) json_t *machine = machine_named(name), *operation = NULL;
+	struct failure why;
+	int64_t wait_ms = 0;
+	int result = azure_delete_machine_batched((struct azure *)s.cloud, machine, f, &operation, &wait_ms, &why, &s.err);
+	*collected = result == 4;
+	return result;
+}
+
+START_TEST(those_who_ask_together_share_a_request_and_a_refused_one_is_repeated_one_by_one)
+{
+	struct flight a = {0}, b = {0}, c = {0};
+	bool more_a = true, more_b = true, more_c = true;
+	int result_a = 0, result_b = 0, result_c = 0;
+	open_machines();
+	fake_arm_put(HOLDER, "Succeeded", NULL, json_pack("{s:s}", TAG_MACHINES, "true"));
+	fake_arm_put("kaitomach/a", "Succeeded", NULL, NULL);
+	fake_arm_put("kaitomach/b", "Succeeded", NULL, NULL);
+	ck_assert(deleted("a", &a, &more_a) == 4 && deleted("b", &b, &more_b) == 4 && deleted("gone", &c, &more_c) == 4);
+	for (int i = 0; i < 1000 && (more_a || more_b || more_c); i++, clock_sleep_ms(5)) {
+		result_a = more_a ? deleted("a", &a, &more_a) : result_a;
+		result_b = more_b ? deleted("b", &b, &more_b) : result_b;
+		result_c = more_c ? deleted("gone", &c, &more_c) : result_c;
+	}
+	ck_assert(result_a == 2 && result_b == 2 && result_c == 2 && a.alone && b.alone && c.alone);
+	ck_assert_uint_eq(fake_arm_count("POST", "deleteMachines"), 1);
+	ck_assert(deleted("a", &a, &more_a) == 0 && deleted("b", &b, &more_b) == 0 && deleted("gone", &c, &more_c) == 2);
+	ck_assert_uint_eq(fake_arm_count("POST", "deleteMachines"), 4);
+	CLEANUP(json_decrefp) json_t *left = fake_arm_pool("kaitomach/a");
+	ck_assert_str_eq(json_text_at(left, "", "properties", "provisioningState", NULL), "Deleting");
+	scene_close(&s);
+}
+END_TEST
+
 struct listing { int n; bool machine, pool; };
 static void note(void *context, const struct instance *i)
 {
@@ -346,6 +390,6 @@ int main(void)
 	CHECK_RUN("aks_machine", 60, units_are_pools_or_machines, a_machine_is_named_as_its_claim_or_by_a_hash, the_vm_tells_the_unit, a_body_says_the_same_in_other_places, what_is_no_machine_is_none,
 		  a_claim_becomes_a_machine_and_gives_it_back, a_process_that_forgot_its_memo_makes_no_second_machine, a_lost_answer_is_no_second_machine, a_pool_of_somebody_else_is_not_used,
 		  a_machine_of_somebody_else_is_not_touched, a_machine_tells_why_it_was_not_made_and_the_next_type_is_tried,
-		  a_deletion_that_is_refused_while_the_machine_is_made_comes_when_it_is_made, both_kinds_are_listed_page_by_page_and_reaped,
+		  a_deletion_that_is_refused_while_the_machine_is_made_comes_when_it_is_made, those_who_ask_together_share_a_request_and_a_refused_one_is_repeated_one_by_one, both_kinds_are_listed_page_by_page_and_reaped,
 		  a_claim_keeps_what_it_has_when_the_way_changes, a_machine_without_memo_is_found_in_the_other_way_too);
 }
