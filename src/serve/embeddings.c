@@ -5,10 +5,12 @@
 #include "serve/sampling.h"
 
 #include "base/clock.h"
+#include "base/thread.h"
 #include "codec/base64.h"
 #include "codec/json.h"
 
 struct embedding_body { const char *model, *format; const json_t *input; int64_t dimensions; double timeout; };
+#define LOOK_MS 200
 #define AT(member) offsetof(struct embedding_body, member)
 static const struct body_field ROWS[] = {
 	{"dimensions", BODY_INT, AT(dimensions), false, 1, 1e6, NULL, "only the model's own"},
@@ -51,9 +53,8 @@ static void on_event(void *arg, const struct engine_event *e)
 	pthread_mutex_unlock(&b->mu);
 }
 
-static void cancel_all(void *arg)
+static void cancel_all(const struct batch *b)
 {
-	struct batch *b = arg;
 	for (size_t i = 0; i < b->n_submitted; i++)
 		engine_cancel(serve_of(b->x)->o.engine, b->jobs[i].id);
 }
@@ -73,11 +74,21 @@ static int submit(struct batch *b, const struct generation_prompt *p, int32_t ad
 	return 0;
 }
 
+/* Looks now and then whether the client is still there: inputs of minutes would go on for nobody, and hold up the server's end. */
 static void wait_for(struct batch *b, size_t n_done)
 {
+	bool gone = false;
 	pthread_mutex_lock(&b->mu);
-	while (b->n_done < n_done)
-		pthread_cond_wait(&b->done, &b->mu);
+	while (b->n_done < n_done) {
+		int64_t look = clock_now_ms() + LOOK_MS;
+		pthread_cond_timedwait(&b->done, &b->mu, &(struct timespec){look / 1000, look % 1000 * 1000000});
+		if (gone || !http_gone(b->x))
+			continue;
+		gone = true;
+		pthread_mutex_unlock(&b->mu);
+		cancel_all(b);
+		pthread_mutex_lock(&b->mu);
+	}
 	pthread_mutex_unlock(&b->mu);
 }
 
@@ -90,12 +101,9 @@ static int run(struct batch *b, const struct generation_prompt *prompts, size_t 
 		wait_for(b, i >= window ? i - window + 1 : 0);
 		rc = http_gone(b->x) ? err_set(err, ERR_CANCELLED, "the client left") : submit(b, &prompts[i], adapter, deadline_ms, err);
 	}
-	if (rc == 0)
-		http_on_gone(b->x, cancel_all, b);
-	else
+	if (rc != 0)
 		cancel_all(b);
 	wait_for(b, b->n_submitted);
-	http_on_gone(b->x, NULL, NULL);
 	if (rc < 0)
 		return err->kind == ERR_BUSY ? admission_reply_full(b->x) + 1 : -1;
 	if (b->err.kind == ERR_NONE)
@@ -173,7 +181,8 @@ int serve_embeddings(struct http_exchange *x, struct err *err)
 		return 0;
 	if (prompt_from_any(x, body.input, "input", &prompts, &n, err) < 0 || check_lengths(s, prompts, n, err) < 0)
 		return -1;
-	struct batch b = {.x = x, .jobs = arena_array(http_arena(x), n, sizeof *b.jobs), .mu = PTHREAD_MUTEX_INITIALIZER, .done = PTHREAD_COND_INITIALIZER};
+	struct batch b = {.x = x, .jobs = arena_array(http_arena(x), n, sizeof *b.jobs), .mu = PTHREAD_MUTEX_INITIALIZER};
+	thread_cond_init(&b.done);
 	int rc = run(&b, prompts, n, adapter, sampling_deadline(s, body.timeout), err);
 	if (rc != 0)
 		return rc < 0 ? -1 : 0;

@@ -251,9 +251,10 @@ static void *serve_one(void *arg)
 		err_set(&failure, ERR_INTERNAL, "the fake fails as asked");
 		f = FINISH_ERROR;
 	} else if (q->r.embed) {
+		f = wait_turn(q, s.hold);
 		for (int i = 0; i < 4; i++)
 			q->r.embedding[i] = i == 0 ? (float)q->r.n_prompt : 0.1f;
-		f = FINISH_STOP;
+		f = f == FINISH_NONE ? FINISH_STOP : f;
 	} else {
 		f = generate(q, &s, &count);
 	}

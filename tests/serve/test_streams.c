@@ -141,6 +141,15 @@ START_TEST(a_client_that_leaves_cancels_its_sequences)
 }
 END_TEST
 
+START_TEST(a_client_that_leaves_amid_its_many_inputs_ends_those_under_way)
+{
+	int fd = begin("/v1/embeddings", "{\"input\":[\"[hold]\",\"[hold]\",\"[hold]\",\"[hold]\",\"[hold]\",\"[hold]\",\"[hold]\"]}");
+	WAIT_FOR(fake_held(h.engine) == 4); /* as many as there are sequences; the others wait for them */
+	close(fd);
+	WAIT_FOR(fake_cancelled(h.engine) == 4 && fake_held(h.engine) == 0);
+}
+END_TEST
+
 START_TEST(tokens_arrive_while_the_generation_runs)
 {
 	int fd = begin("/v1/completions", "{\"prompt\":\"x[hold]\",\"stream\":true}");
@@ -166,6 +175,7 @@ int main(void)
 	tcase_add_test(t, response_stream_follows_the_event_order);
 	tcase_add_test(t, an_error_inside_a_stream_is_an_event);
 	tcase_add_test(t, a_client_that_leaves_cancels_its_sequences);
+	tcase_add_test(t, a_client_that_leaves_amid_its_many_inputs_ends_those_under_way);
 	tcase_add_test(t, tokens_arrive_while_the_generation_runs);
 	suite_add_tcase(s, t);
 	SRunner *r = srunner_create(s);
