@@ -132,8 +132,8 @@ void simulator_stop(struct simulator *s)
 	pthread_cond_broadcast(&s->ended);
 	pthread_mutex_unlock(&s->mu);
 	http_server_free(s->server);
+	sim_joiner_stop(s); /* a job that fails on the way makes one more event, which nobody runs */
 	sim_timers_stop(s);
-	sim_joiner_stop(s);
 	free_state(s);
 	char *const names[] = {s->host, s->cluster, s->location, s->ca_file};
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
