@@ -3,6 +3,7 @@
 #include "simulate/sim_client.h"
 
 #include "check_main.h"
+#include "base/clock.h"
 #include "kube/fake_api.h"
 #include "kube/meta.h"
 
@@ -293,9 +294,27 @@ START_TEST(heartbeats_renew_a_lease)
 }
 END_TEST
 
+static bool was_asked(void *method)
+{
+	return fake_api_count(api, method, "/api/v1/nodes") > 0;
+}
+
+START_TEST(a_stop_waits_for_no_silent_api_server)
+{
+	start(NULL, (struct simulator_options){0});
+	fake_api_fail(api, "POST", "/api/v1/nodes", 100, FAKE_HANG, 0, NULL);
+	free(make("p", SIM_GPU_POOL));
+	sim_wait(was_asked, "POST");
+	int64_t begun = clock_now_ms();
+	finish(); /* the request itself would wait for a minute */
+	ck_assert_int_lt(clock_now_ms() - begun, 10000);
+}
+END_TEST
+
 int main(void)
 {
 	CHECK_RUN("joiner", 60, a_node_joins_as_aks_registers_it, a_node_joins_before_or_after_the_end_of_the_creation, readiness_and_gpus_come_later_when_set_so,
 		  a_failed_creation_brings_no_node, nodes_leave_with_their_pool_and_with_the_count, a_stopped_cluster_silences_its_nodes_and_a_start_wakes_the_same,
-		  a_node_can_be_made_silent_and_can_vanish, a_refused_join_is_tried_again, a_name_that_an_old_node_holds_is_waited_for, heartbeats_renew_a_lease);
+		  a_node_can_be_made_silent_and_can_vanish, a_refused_join_is_tried_again, a_name_that_an_old_node_holds_is_waited_for, heartbeats_renew_a_lease,
+		  a_stop_waits_for_no_silent_api_server);
 }
