@@ -27,7 +27,7 @@ static const struct command COMMANDS[] = {
 	{"pull", "fetch an image, a model hub repository or a URL into a folder", cmd_pull},
 	{"push", "publish an adapter or a model as an image", cmd_push},
 	{"serve", "answer requests over HTTP: OpenAI API, /chat, chat page", cmd_serve},
-	{"simulate", "a cloud in memory to try the node provisioner with: Azure over HTTP", cmd_simulate},
+	{"simulate", "a cloud in memory to try the node provisioner with: Azure or AWS over HTTP", cmd_simulate},
 	{"tune", "fine-tune a model with LoRA or QLoRA", cmd_tune},
 	{"validate", "what admission would answer to manifests, and what they would create", cmd_validate},
 	{"version", "print the version", cmd_version},
