@@ -19,7 +19,7 @@ static int post(struct azure *a, const char *pool, const json_t *names, struct a
 	CLEANUP(mem_freep) char *path = arm_pool_path(a->environment, pool);
 	CLEANUP(mem_freep) char *url = mem_printf("%s/deleteMachines", path);
 	CLEANUP(json_decrefp) json_t *body = json_pack("{s:O}", "machineNames", names);
-	struct arm_request q = {.method = "POST", .url = url, .api_version = aks_machine_version(a->options.api_version), .body = body, .class = ARM_DELETE};
+	struct arm_request q = {.method = "POST", .url = url, .api_version = aks_machine_version(a->options.api_version), .body = body, .class = ARM_POST};
 	int sent = arm_send(a->arm, &q, answer, wait_ms, err);
 	if (sent == 1)
 		pools_yield(a->pools);

@@ -268,7 +268,8 @@ static int64_t retry_after_of(const struct http_response *r)
 
 /* The kind of budget a class draws on, as it ends the headers' names. */
 static const char *const BUDGETS[ARM_CLASSES] = {
-	[ARM_LIST] = "-reads", [ARM_GET] = "-reads", [ARM_DELETE] = "-deletes", [ARM_PUT] = "-writes", [ARM_OPERATION] = "-reads", [ARM_OTHER] = "-reads",
+	[ARM_LIST] = "-reads", [ARM_GET] = "-reads", [ARM_DELETE] = "-deletes", [ARM_PUT] = "-writes",
+	[ARM_POST] = "-writes", [ARM_PUT_MACHINE] = "-writes", [ARM_OPERATION] = "-reads", [ARM_OTHER] = "-reads",
 };
 
 /* The least of x-ms-ratelimit-remaining-{subscription,subscription-global,tenant,…}-reads and so on. */

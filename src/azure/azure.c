@@ -14,7 +14,7 @@ static const struct metric_row FIGURE_ROWS[FIGURES] = {
 	[FIGURE_THROTTLED] = {"kaito_arm_throttled_total", "Requests that Azure Resource Manager answered with 429", METRIC_COUNTER, NULL, 0},
 	[FIGURE_LIST_AGE] = {"kaito_arm_list_age_seconds", "Age of the last complete list of agent pools", METRIC_GAUGE, NULL, 0},
 };
-static const char *const CLASS_NAMES[ARM_CLASSES] = {"list", "get", "delete", "put", "put_machine", "operation", "other"};
+static const char *const CLASS_NAMES[ARM_CLASSES] = {"list", "get", "delete", "put", "post", "put_machine", "operation", "other"};
 
 static void on_call(void *context, enum arm_class class, const char *method, int status, double seconds)
 {

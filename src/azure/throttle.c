@@ -19,6 +19,7 @@ static const struct size SIZES[BUCKETS + 1] = {
 static const struct needs { enum bucket_name arm, service; double arm_reserve, service_reserve; } NEEDS[ARM_CLASSES] = {
 	[ARM_LIST] = {ARM_READS, AKS_REQUESTS, 50, 10}, [ARM_GET] = {ARM_READS, AKS_REQUESTS, 25, 5},
 	[ARM_DELETE] = {ARM_DELETES, AKS_REQUESTS, 0, 0}, [ARM_PUT] = {ARM_WRITES, PER_POOL, 0, 0},
+	[ARM_POST] = {ARM_WRITES, AKS_REQUESTS, 0, 0},
 	[ARM_PUT_MACHINE] = {ARM_WRITES, AKS_REQUESTS, 0, 4}, /* a starved list of five pages goes before */
 	[ARM_OPERATION] = {ARM_READS, AKS_OPERATIONS, 0, 0}, [ARM_OTHER] = {ARM_READS, OTHER_SERVICES, 10, 0},
 };

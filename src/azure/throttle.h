@@ -10,7 +10,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum arm_class { ARM_LIST, ARM_GET, ARM_DELETE, ARM_PUT, ARM_PUT_MACHINE /* no budget of its own is documented: one of all other requests */, ARM_OPERATION, ARM_OTHER /* usages, registration: other services than AKS */, ARM_CLASSES };
+enum arm_class {
+	ARM_LIST, ARM_GET, ARM_DELETE, ARM_PUT,
+	ARM_POST,        /* actions on a pool: abort, deleteMachines; ARM counts them as writes */
+	ARM_PUT_MACHINE, /* no budget of its own is documented: one of all other requests */
+	ARM_OPERATION, ARM_OTHER /* usages, registration: other services than AKS */, ARM_CLASSES
+};
 struct throttle;
 struct throttle *throttle_new(int64_t (*now_ms)(void)); /* NULL: clock_now_ms */
 void throttle_free(struct throttle *t);

@@ -592,7 +592,17 @@ START_TEST(remaining_requests_are_fed_to_the_gate)
 	ck_assert(!throttle_open(throttle, ARM_LIST) && !throttle_open(throttle, ARM_GET));
 	ck_assert(throttle_open(throttle, ARM_DELETE) && throttle_open(throttle, ARM_OPERATION));
 	request_ok((struct arm_request){.method = "DELETE", .url = "/subscriptions/a", .class = ARM_DELETE}, 200);
-	ck_assert(!throttle_open(throttle, ARM_DELETE));
+	ck_assert(!throttle_open(throttle, ARM_DELETE) && throttle_open(throttle, ARM_POST) && throttle_open(throttle, ARM_PUT_MACHINE));
+	for (int i = 0; i < 2; i++) { /* what is written counts with other writes, and with nothing else */
+		enum arm_class class = i ? ARM_PUT_MACHINE : ARM_POST;
+		teardown();
+		setup();
+		reply((struct fake_reply){.status = 200, .headers = {"x-ms-ratelimit-remaining-subscription-reads", "0", "x-ms-ratelimit-remaining-subscription-writes", "1"}});
+		request_ok((struct arm_request){.method = "PUT", .url = "/subscriptions/a", .class = class}, 200);
+		ck_assert(throttle_open(throttle, class));
+		request_ok((struct arm_request){.method = "PUT", .url = "/subscriptions/a", .class = class}, 200);
+		ck_assert(!throttle_open(throttle, class));
+	}
 	teardown();
 }
 END_TEST

@@ -34,7 +34,7 @@ static int take_all(enum arm_class class, const char *pool, int most)
 START_TEST(bursts_are_the_services_own)
 {
 	static const struct { enum arm_class class; const char *pool; int burst; } BURSTS[] = {
-		{ARM_DELETE, "", 60}, {ARM_PUT, "a", 20}, {ARM_OPERATION, "", 200}, {ARM_GET, "", 55}, {ARM_LIST, "", 50}, {ARM_OTHER, "", 100},
+		{ARM_DELETE, "", 60}, {ARM_POST, "", 60}, {ARM_PUT_MACHINE, "", 56}, {ARM_PUT, "a", 20}, {ARM_OPERATION, "", 200}, {ARM_GET, "", 55}, {ARM_LIST, "", 50}, {ARM_OTHER, "", 100},
 	};
 	for (size_t i = 0; i < sizeof BURSTS / sizeof BURSTS[0]; i++) {
 		setup();
