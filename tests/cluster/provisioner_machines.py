@@ -147,7 +147,8 @@ def refused(world, cluster, simulator):
         world.wait_ready("poor")
         size = simulator.properties(world.unit("poor"))["vmSize"]
         expect(size == "Standard_NC6s_v3", f"the second machine is a {size}")
-        expect(any("quota" in e.get("message", "") for e in world.events("poor")), f"no event tells of the quota: {[e.get('message') for e in world.events('poor')]}")
+        world.until(lambda: f"an event tells of the quota: {[e.get('message') for e in world.events('poor')]}",
+                    lambda: any("quota" in e.get("message", "") for e in world.events("poor")))
         world.delete("poor")
         world.wait_gone("poor")
 
