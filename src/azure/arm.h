@@ -31,7 +31,7 @@ struct arm_request {
 	const json_t *body;          /* NULL: none */
 	const char *if_match, *if_none_match; /* at most 256 bytes */
 	enum arm_class class;
-	const char *pool;            /* for the gate of ARM_PUT; NULL: "" */
+	const char *pool;            /* whose request it is, for the gate; NULL: nobody's */
 	int more;                    /* so many requests follow that need not pass the gate (paid): the next pages of a list */
 	bool paid;
 };

@@ -228,7 +228,7 @@ int azure_delete_pool(struct azure *a, const json_t *pool, int *attempts, json_t
 	if (p.machine)
 		return azure_delete_machine(a, pool, attempts, operation, wait_ms, why, err);
 	CLEANUP(mem_freep) char *path = arm_pool_path(a->environment, p.name);
-	struct arm_request q = {.method = "DELETE", .url = path, .class = ARM_DELETE, .if_match = p.etag[0] ? p.etag : NULL};
+	struct arm_request q = {.method = "DELETE", .url = path, .class = ARM_DELETE, .pool = p.name, .if_match = p.etag[0] ? p.etag : NULL};
 	CLEANUP(arm_answer_done) struct arm_answer answer = {0};
 	int sent = arm_send(a->arm, &q, &answer, wait_ms, err);
 	if (sent == 1)

@@ -83,7 +83,7 @@ static int abort_creation(struct terminate *t)
 {
 	CLEANUP(mem_freep) char *path = arm_pool_path(t->a->environment, t->pool);
 	CLEANUP(mem_freep) char *url = mem_printf("%s/abort", path);
-	struct arm_request q = {.method = "POST", .url = url, .class = ARM_POST};
+	struct arm_request q = {.method = "POST", .url = url, .class = ARM_POST, .pool = t->pool};
 	CLEANUP(arm_answer_done) struct arm_answer answer = {0};
 	int64_t wait_ms = 0;
 	int sent = arm_send(t->a->arm, &q, &answer, &wait_ms, t->err);

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include <math.h>
 #include <pthread.h>
+#include <stdio.h>
 
 enum bucket_name { ARM_READS, ARM_WRITES, ARM_DELETES, AKS_REQUESTS, AKS_OPERATIONS, OTHER_SERVICES, BUCKETS, PER_POOL = BUCKETS };
 struct size { double burst, per_second; };
@@ -29,6 +30,9 @@ static const struct needs { enum bucket_name arm, service; double arm_reserve, s
 #define MORE_MAX 40               /* of what the smallest bucket of a list holds above its reserve */
 #define PATIENCE_MS 15000         /* a class that got nothing for so long may take from the reserve: starved lists would blind everyone */
 #define QUEUE_MAX_MS 30000        /* nobody is sent away for longer */
+#define PLACES_MAX 8192           /* remembered; past that, who asks twice stands in line twice */
+#define PLACE_KEY_MAX 200
+#define FORGOTTEN_MS 60000
 
 struct bucket { double tokens; int64_t at_ms, closed_until_ms; int on_the_way; /* requests without an answer */ };
 struct throttle {
@@ -37,7 +41,8 @@ struct throttle {
 	struct bucket buckets[BUCKETS];
 	struct map pools;            /* name -> struct bucket */
 	int64_t served_ms[ARM_CLASSES];   /* when a request of the class went last */
-	int64_t promised_ms[ARM_CLASSES]; /* the latest time that somebody was sent away to */
+	int64_t promised_ms[ARM_CLASSES][2]; /* the latest time that somebody was sent away to: at the first asking, and who came back in vain */
+	struct map places;           /* "class/pool" -> int64_t *: when that one was told to come back */
 	int64_t closed_until_ms;     /* for everything */
 };
 
@@ -48,6 +53,7 @@ struct throttle *throttle_new(int64_t (*now_ms)(void))
 	int64_t now = t->now_ms();
 	pthread_mutex_init(&t->mu, NULL);
 	t->pools.free_value = free;
+	t->places.free_value = free;
 	for (size_t i = 0; i < BUCKETS; i++)
 		t->buckets[i] = (struct bucket){.tokens = SIZES[i].burst, .at_ms = now};
 	for (size_t i = 0; i < ARM_CLASSES; i++)
@@ -60,6 +66,7 @@ void throttle_free(struct throttle *t)
 	if (!t)
 		return;
 	map_done(&t->pools);
+	map_done(&t->places);
 	pthread_mutex_destroy(&t->mu);
 	free(t);
 }
@@ -140,14 +147,59 @@ static struct look look_at(struct throttle *t, enum arm_class class, const char 
 	return l;
 }
 
-/* Those who wait for a shared budget are sent away to different times, a token's worth apart, so that they do not all come back for one. */
-static int64_t spread(struct throttle *t, enum arm_class class, const struct look *l, int64_t now)
+/* --- the line of those who wait ------------------------------------------------------------------------------------ */
+
+static str place_key(enum arm_class class, const char *pool, char key[PLACE_KEY_MAX + 1])
+{
+	int n = snprintf(key, PLACE_KEY_MAX + 1, "%d/%s", (int)class, pool ? pool : "");
+	return pool && pool[0] && n > 0 && n <= PLACE_KEY_MAX ? (str){key, (size_t)n} : (str){0};
+}
+
+/* Those who were told to come long ago will not come. */
+static void forget_places(struct throttle *t, int64_t now)
+{
+	struct map_entry entry;
+	for (size_t i = 0; map_next(&t->places, &i, &entry);)
+		if (*(int64_t *)entry.value < now - FORGOTTEN_MS)
+			map_remove(&t->places, entry.key);
+}
+
+static void note_place(struct throttle *t, str key, int64_t at, int64_t now)
+{
+	int64_t *place = map_get(&t->places, key);
+	if (!place && t->places.count >= PLACES_MAX)
+		forget_places(t, now);
+	if (!place && t->places.count < PLACES_MAX)
+		map_put(&t->places, key, place = mem_alloc(sizeof *place));
+	if (place)
+		*place = at;
+}
+
+/* Those who wait for a shared budget are sent away to different times, a token's worth apart, so that they do not all come back for one.
+ * Who asks again before its time keeps it; who comes in time and finds the token gone waits for the next, not at the end of the line. */
+static int64_t spread(struct throttle *t, enum arm_class class, const char *pool, const struct look *l, int64_t now)
 {
 	if (!l->step_ms || class == ARM_LIST) /* one asker */
 		return l->wait_ms;
-	int64_t at = later(now + l->wait_ms, t->promised_ms[class] + l->step_ms), latest = now + later(QUEUE_MAX_MS, l->wait_ms);
-	t->promised_ms[class] = at < latest ? at : latest;
-	return t->promised_ms[class] - now;
+	char text[PLACE_KEY_MAX + 1];
+	str key = place_key(class, pool, text);
+	const int64_t *place = key.len ? map_get(&t->places, key) : NULL;
+	if (place && *place > now)
+		return *place - now;
+	int64_t *promised = &t->promised_ms[class][place != NULL];
+	int64_t at = later(now + l->wait_ms, *promised + l->step_ms), latest = now + later(QUEUE_MAX_MS, l->wait_ms);
+	*promised = at < latest ? at : latest;
+	if (key.len)
+		note_place(t, key, *promised, now);
+	return *promised - now;
+}
+
+static void leave_line(struct throttle *t, enum arm_class class, const char *pool)
+{
+	char text[PLACE_KEY_MAX + 1];
+	str key = place_key(class, pool, text);
+	if (key.len)
+		map_remove(&t->places, key);
 }
 
 int64_t throttle_take(struct throttle *t, enum arm_class class, const char *pool) { return throttle_take_with(t, class, pool, 0); }
@@ -158,13 +210,14 @@ int64_t throttle_take_with(struct throttle *t, enum arm_class class, const char 
 	pthread_mutex_lock(&t->mu);
 	more = more < MORE_MAX ? more : MORE_MAX;
 	struct look l = look_at(t, class, pool, more, now);
-	int64_t wait = l.wait_ms > 0 ? spread(t, class, &l, now) : 0;
+	int64_t wait = l.wait_ms > 0 ? spread(t, class, pool, &l, now) : 0;
 	if (wait == 0) {
 		l.arm->tokens -= 1 + more;
 		l.service->tokens -= 1 + more;
 		l.arm->on_the_way++;
 		l.service->on_the_way++;
 		t->served_ms[class] = now;
+		leave_line(t, class, pool);
 	}
 	pthread_mutex_unlock(&t->mu);
 	return wait;

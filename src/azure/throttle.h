@@ -19,8 +19,8 @@ enum arm_class {
 struct throttle;
 struct throttle *throttle_new(int64_t (*now_ms)(void)); /* NULL: clock_now_ms */
 void throttle_free(struct throttle *t);
-/* Takes a token for a request of that class (pool: for ARM_PUT; else ""). 0: go, and call throttle_settled afterwards; else milliseconds until
- * it is worth asking again. */
+/* Takes a token for a request of that class; pool: whose request it is, which keeps its place in the line ("": nobody's), and of ARM_PUT whose
+ * budget. 0: go, and call throttle_settled afterwards; else milliseconds until it is worth asking again. */
 int64_t throttle_take(struct throttle *t, enum arm_class class, const char *pool);
 /* The same for a request and `more` that follow it and need not ask: a list that has begun is not given up half-way. */
 int64_t throttle_take_with(struct throttle *t, enum arm_class class, const char *pool, int more);

@@ -184,6 +184,56 @@ START_TEST(those_who_wait_come_back_one_after_the_other)
 }
 END_TEST
 
+START_TEST(who_asks_again_keeps_its_place)
+{
+	setup();
+	ck_assert_int_eq(take_all(ARM_DELETE, "", 60), 60);
+	ck_assert_int_eq(take(ARM_DELETE, "a"), 1000);
+	ck_assert_int_eq(take(ARM_DELETE, "b"), 2000);
+	now += 400;
+	ck_assert_int_eq(take(ARM_DELETE, "b"), 1600);
+	ck_assert_int_eq(take(ARM_DELETE, "a"), 600);
+	ck_assert_int_eq(take(ARM_DELETE, "c"), 2600); /* as if nobody had asked twice */
+	ck_assert_int_gt(take(ARM_POST, "a"), 0); /* another matter, with a place of its own */
+	now += 600;
+	ck_assert_int_eq(take(ARM_DELETE, "x"), 0); /* somebody else is quicker */
+	ck_assert_int_eq(take(ARM_DELETE, "a"), 1000);
+	now += 1000;
+	ck_assert_int_eq(take(ARM_DELETE, "a"), 0);
+	ck_assert_int_eq(take(ARM_DELETE, "a"), 2000); /* served: the next time it comes after c */
+	throttle_free(t);
+}
+END_TEST
+
+/* Four hundred that also ask out of turn, as events come: none is late by more than what its budget takes, and none asks all the time. */
+START_TEST(a_line_of_many_takes_as_long_as_its_budget)
+{
+	enum { MANY = 400 };
+	int64_t due[MANY] = {0}, begun;
+	int served = 0, asked = 0;
+	setup();
+	begun = now;
+	for (int i = 0; i < MANY; i++)
+		due[i] = now + i * 5;
+	for (; served < MANY && now < begun + 60000; now += 5)
+		for (int i = 0; i < MANY; i++) {
+			char pool[8];
+			bool event = due[i] && (now - begun) % 4000 == i * 5;
+			if (!due[i] || (due[i] > now && !event))
+				continue;
+			snprintf(pool, sizeof pool, "p%d", i);
+			int64_t wait = take(ARM_PUT, pool);
+			asked++;
+			due[i] = wait ? now + wait : 0;
+			served += wait == 0;
+		}
+	ck_assert_int_eq(served, MANY);
+	ck_assert_int_le(now - begun, 20500); /* 200 at once, 200 at ten a second */
+	ck_assert_int_le(asked, MANY * 8);
+	throttle_free(t);
+}
+END_TEST
+
 START_TEST(a_429_closes_what_shares_its_budget)
 {
 	setup();
@@ -308,7 +358,8 @@ int main(void)
 	CHECK_RUN("throttle", 20, bursts_are_the_services_own, tokens_come_back_at_the_services_rate, nothing_comes_back_before_the_service_has_seen_what_was_taken,
 		  a_request_on_its_way_costs_one_token_and_not_the_rate, each_pool_has_its_own_puts,
 		  writes_of_all_pools_share_arms_bucket, a_thousand_pools_are_remembered_and_not_more, deletes_go_before_gets_and_gets_before_lists,
-		  a_list_that_starved_gets_one_token, those_who_wait_come_back_one_after_the_other, a_429_closes_what_shares_its_budget,
+		  a_list_that_starved_gets_one_token, those_who_wait_come_back_one_after_the_other,
+		  who_asks_again_keeps_its_place, a_line_of_many_takes_as_long_as_its_budget, a_429_closes_what_shares_its_budget,
 		  a_429_of_a_put_closes_its_pool, after_retry_after_there_is_a_token, another_services_429_does_not_stop_aks, a_subscription_that_is_throttled_closes_everything, retry_after_is_taken_within_reason,
 		  other_statuses_close_nothing, few_remaining_requests_slow_the_low_classes_first, asking_does_not_take);
 }
