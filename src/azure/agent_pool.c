@@ -177,13 +177,15 @@ static bool pool_of_machine(str name, bool scale_set, char pool[POOL_NAME_MAX + 
 	return true;
 }
 
+static const char SCHEME[] = "azure://";
 static const char *const SCALE_SET[] = {"subscriptions", "*", "resourceGroups", "*", "providers", "Microsoft.Compute", "virtualMachineScaleSets", "@", "virtualMachines", "*"};
 static const char *const MACHINE[] = {"subscriptions", "*", "resourceGroups", "*", "providers", "Microsoft.Compute", "virtualMachines", "@"};
+
+char *agent_pool_provider_id(const char *resource_id) { return mem_printf("%s%s", SCHEME, resource_id); }
 
 /* Without its scheme; empty for another. */
 static str path_of(const char *provider_id)
 {
-	static const char SCHEME[] = "azure://";
 	bool ours = provider_id && strncasecmp(provider_id, SCHEME, sizeof SCHEME - 1) == 0;
 	return ours ? str_of(provider_id + sizeof SCHEME - 1) : STR("");
 }

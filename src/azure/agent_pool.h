@@ -43,6 +43,8 @@ bool agent_pool_read(struct agent_pool *p, const json_t *pool);
 bool agent_pool_mode_machines(const json_t *pool);
 /* Whether the pool belongs to exactly this claim: uid tag, else the original's labels with name and creation time. */
 bool agent_pool_is_of(const struct agent_pool *p, const struct claim_view *claim);
+/* The providerID of the VM with that resource id; caller frees. */
+char *agent_pool_provider_id(const char *resource_id);
 /* Pool and node resource group of "azure:///subscriptions/…/virtualMachineScaleSets/aks-<pool>-<digits>-vmss/virtualMachines/<n>" and of
  * plain "…/virtualMachines/aks-<pool>-<digits>-<n>"; case-insensitive. false: another form. */
 bool agent_pool_of_provider_id(const char *provider_id, char pool[POOL_NAME_MAX + 1]);

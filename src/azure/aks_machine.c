@@ -17,6 +17,14 @@ static const char LETTERS[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
 
 bool aks_machine_is(const char *unit) { return strchr(unit, '/') != NULL; }
 
+const char *aks_machine_pool_of(const char *unit, char pool[POOL_NAME_MAX + 1])
+{
+	snprintf(pool, POOL_NAME_MAX + 1, "%.*s", (int)strcspn(unit, "/"), unit);
+	return pool;
+}
+
+const char *aks_machine_name_of(const char *unit) { return unit + strcspn(unit, "/") + 1; }
+
 static bool name_valid(const char *name)
 {
 	size_t n = strlen(name);

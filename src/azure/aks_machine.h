@@ -13,6 +13,9 @@ const char *aks_machine_version(const char *api_version);
 /* Whether a valid unit is a machine. */
 bool aks_machine_is(const char *unit);
 bool aks_machine_unit_valid(const char *unit);
+/* Its pool, which a pool is itself, and the machine's name within. */
+const char *aks_machine_pool_of(const char *unit, char pool[POOL_NAME_MAX + 1]);
+const char *aks_machine_name_of(const char *unit);
 /* The unit of a claim in that pool: the claim's own name when it fits, else a hash of it. */
 void aks_machine_unit(const struct claim_view *claim, const char *pool, char unit[UNIT_NAME_MAX + 1]);
 /* Body of the machine's PUT, from that of an agent pool (agent_pool_body); new reference. ERR_INVALID names what a machine cannot have. */

@@ -26,23 +26,15 @@ static int post(struct azure *a, const char *pool, const json_t *names, struct a
 	return sent;
 }
 
-static const char *pool_of(const char *unit, char pool[POOL_NAME_MAX + 1])
-{
-	snprintf(pool, POOL_NAME_MAX + 1, "%.*s", (int)strcspn(unit, "/"), unit);
-	return pool;
-}
-
-static const char *name_of(const char *unit) { return unit + strcspn(unit, "/") + 1; }
-
 int azure_delete_machine(struct azure *a, const json_t *machine, int *attempts, json_t **operation, int64_t *wait_ms, struct failure *why, struct err *err)
 {
 	struct agent_pool p;
 	char pool[POOL_NAME_MAX + 1];
 	if (!agent_pool_read(&p, machine) || !p.machine)
 		return err_set(err, ERR_INTERNAL, "not a machine");
-	CLEANUP(json_decrefp) json_t *names = json_pack("[s]", name_of(p.name));
+	CLEANUP(json_decrefp) json_t *names = json_pack("[s]", aks_machine_name_of(p.name));
 	CLEANUP(arm_answer_done) struct arm_answer answer = {0};
-	int sent = post(a, pool_of(p.name, pool), names, &answer, wait_ms, err);
+	int sent = post(a, aks_machine_pool_of(p.name, pool), names, &answer, wait_ms, err);
 	if (sent != 0)
 		return sent == 1 ? 2 : -1;
 	if (answer.status < 300) {
@@ -127,19 +119,19 @@ struct batch { char pool[POOL_NAME_MAX + 1]; char **units; json_t *names; size_t
 static void take(struct aks_machine_deletions *d, const char *unit, struct batch *b)
 {
 	struct map_entry at;
-	pool_of(unit, b->pool);
+	aks_machine_pool_of(unit, b->pool);
 	b->units = mem_array(LIMIT_MACHINE_BATCH, sizeof *b->units);
 	b->names = json_array();
 	for (size_t i = 0; b->n < LIMIT_MACHINE_BATCH && map_next(&d->rows, &i, &at);) {
 		struct row *r = at.value;
 		char pool[POOL_NAME_MAX + 1];
 		b->units[b->n] = mem_strndup(at.key.data, at.key.len);
-		if (!is_open(r) || strcmp(pool_of(b->units[b->n], pool), b->pool) != 0) {
+		if (!is_open(r) || strcmp(aks_machine_pool_of(b->units[b->n], pool), b->pool) != 0) {
 			free(b->units[b->n]);
 			continue;
 		}
 		r->sending = true;
-		json_array_append_new(b->names, json_string(name_of(b->units[b->n++])));
+		json_array_append_new(b->names, json_string(aks_machine_name_of(b->units[b->n++])));
 	}
 }
 
@@ -154,11 +146,10 @@ static void settle(struct azure *a, struct row *r, const char *unit, const struc
 	} else if (answer->status < 300) {
 		r->result = azure_delete_accepted(a, unit, r->machine, answer, &r->operation);
 	} else {
-		r->alone = b->n > 1 && answer->status != 429 && answer->status < 500;
+		r->alone = answer->status == 400 || (b->n > 1 && answer->status != 429 && answer->status < 500);
 		r->result = azure_delete_refused(answer, &attempts, &r->wait_ms, &r->why);
-		if (r->alone || answer->status == 400)
+		if (r->alone)
 			r->result = 2, r->wait_ms = 1;
-		r->alone = r->alone || answer->status == 400;
 	}
 	r->sending = false;
 	r->ended = true;

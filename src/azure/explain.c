@@ -59,7 +59,7 @@ static void put_left_out(const struct claim_view *claim, const json_t *labels, s
 static void put_facts(const struct claim_view *claim, const char *pool, const json_t *body, struct buf *out)
 {
 	const json_t *p = json_object_get(body, "properties");
-	const char *slash = strchr(pool, '/'), *name = slash ? slash + 1 : pool;
+	const char *name = aks_machine_is(pool) ? aks_machine_name_of(pool) : pool;
 	buf_printf(out, "%s: %s%s%s\n", azure_unit_word(pool), pool, strcmp(name, claim->name) == 0 ? ", as the claim" : ", a hash of the claim's name, which is no name for an ",
 		   strcmp(name, claim->name) == 0 ? "" : azure_unit_word(pool));
 	buf_printf(out, "disk: %lld GiB (requested %lld)\n", (long long)json_integer_value(json_object_get(p, "osDiskSizeGB")), (long long)(claim->storage_bytes >> 30));

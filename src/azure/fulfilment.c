@@ -43,7 +43,7 @@ static char *node_key(struct azure *a, const char *unit)
 		return mem_printf("%s%s", NODE_KEY_POOL, unit);
 	CLEANUP(json_decrefp) json_t *known = pools_known(a->pools, unit);
 	const char *vm = json_text_at(known, "", "properties", "resourceId", NULL);
-	CLEANUP(mem_freep) char *id = mem_printf("azure://%s", vm);
+	CLEANUP(mem_freep) char *id = agent_pool_provider_id(vm);
 	return vm[0] ? cloud_node_key(id) : NULL;
 }
 
@@ -79,8 +79,7 @@ json_t *azure_unit_answer(const char *unit, const json_t *body)
 	char pool[POOL_NAME_MAX + 1];
 	struct agent_pool p;
 	if (aks_machine_is(unit)) {
-		snprintf(pool, sizeof pool, "%.*s", (int)strcspn(unit, "/"), unit);
-		json_t *machine = aks_machine_as_pool(body, pool);
+		json_t *machine = aks_machine_as_pool(body, aks_machine_pool_of(unit, pool));
 		if (machine && strcasecmp(json_text_at(machine, "", "name", NULL), unit) == 0)
 			return machine;
 		json_decref(machine);

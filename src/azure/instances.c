@@ -52,7 +52,7 @@ static void list_one(void *context, const json_t *pool)
 	if (!agent_pool_read(&p, pool) || !p.ours)
 		return;
 	CLEANUP(json_decrefp) json_t *node = p.machine ? NULL : azure_node(l->a, p.name, NULL);
-	CLEANUP(mem_freep) char *vm = mem_printf("azure://%s", p.resource_id);
+	CLEANUP(mem_freep) char *vm = agent_pool_provider_id(p.resource_id);
 	struct instance i;
 	fill(&i, &p, p.resource_id[0] ? vm : json_text_at(node, "", "spec", "providerID", NULL));
 	l->fn(l->context, &i);

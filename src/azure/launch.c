@@ -227,7 +227,7 @@ static json_t *labels_of_pool(struct launch *l, const json_t *pool)
 static char *provider_id_of(const json_t *node, const json_t *unit)
 {
 	const char *id = json_text_at(node, "", "spec", "providerID", NULL);
-	return id[0] ? mem_strdup(id) : mem_printf("azure://%s", json_text_at(unit, "", "properties", "resourceId", NULL));
+	return id[0] ? mem_strdup(id) : agent_pool_provider_id(json_text_at(unit, "", "properties", "resourceId", NULL));
 }
 
 /* node NULL: a machine that Azure has made; its Node comes. */

@@ -75,7 +75,7 @@ int launch_machines_pool(struct launch *l)
 	char pool[POOL_NAME_MAX + 1];
 	struct agent_pool p;
 	int64_t known = clock_now_ms() - KNOWN_MS, asked = atomic_load(&l->a->machines_pool_ms);
-	snprintf(pool, sizeof pool, "%.*s", (int)strcspn(l->pool, "/"), l->pool);
+	aks_machine_pool_of(l->pool, pool);
 	int found = pools_look(l->a->pools, pool, l->claim->name, asked > known ? asked : known, &body, l->err);
 	if (found == 2)
 		return wait_for(l, WAIT_MS, "", "");

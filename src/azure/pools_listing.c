@@ -29,48 +29,35 @@ char *pools_listing_text(const json_t *pool)
 	return buf_take(&out);
 }
 
-/* Pools that hold machines of ours; the machines of others are none of our business. */
-struct holders { char (*names)[POOL_NAME_MAX + 1]; size_t n, cap; };
+/* --- page by page ---------------------------------------------------------------------------------------------------- */
 
-static void note_holder(struct holders *h, const struct agent_pool *p)
-{
-	if (!p->holds_machines || !agent_pool_name_valid(p->name))
-		return;
-	if (h->n == h->cap)
-		h->names = mem_realloc(h->names, (h->cap = h->cap ? h->cap * 2 : 4) * sizeof *h->names);
-	snprintf(h->names[h->n++], sizeof *h->names, "%s", p->name);
-}
-
-static int refused(const struct arm_answer *a, struct err *err)
+static int refused(const struct arm_answer *a, const char *what, struct err *err)
 {
 	char text[200];
 	arm_error_text(&a->error, text, sizeof text);
 	bool denied = a->status == 401 || a->status == 403;
-	return err_set(err, denied ? ERR_DENIED : a->status == 429 ? ERR_BUSY : ERR_PROTOCOL, "listing the agent pools: %s", text);
+	return err_set(err, denied ? ERR_DENIED : a->status == 429 ? ERR_BUSY : ERR_PROTOCOL, "listing %s: %s", what, text);
 }
 
 /* *next: the following page's address, NULL when this is the last. */
-static int read_page(const struct arm_answer *a, struct map *out, struct holders *holders, char **next, struct err *err)
+static int read_page(const struct arm_answer *a, const struct pools_list *list, char **next, struct err *err)
 {
-	const json_t *pools = json_object_get(a->body, "value"), *pool;
+	const json_t *elements = json_object_get(a->body, "value"), *element;
 	size_t i;
+	if (a->status == 404 && list->may_be_gone)
+		return 0;
 	if (a->status != 200)
-		return refused(a, err);
-	if (!json_is_array(pools))
-		return err_set(err, ERR_PROTOCOL, "listing the agent pools: the answer has no array 'value'");
-	json_array_foreach(pools, i, pool) {
-		struct agent_pool p;
-		if (!agent_pool_read(&p, pool))
-			continue;
-		map_put(out, str_of(p.name), pools_listing_text(pool));
-		note_holder(holders, &p);
-	}
+		return refused(a, list->what, err);
+	if (!json_is_array(elements))
+		return err_set(err, ERR_PROTOCOL, "listing %s: the answer has no array 'value'", list->what);
+	json_array_foreach(elements, i, element)
+		list->take(list->context, element);
 	const char *link = json_text_at(a->body, "", "nextLink", NULL);
 	*next = link[0] ? mem_strdup(link) : NULL;
 	return 0;
 }
 
-int pools_listing_send(struct arm *arm, struct pools_pages *pages, const char *url, const char *api_version, struct arm_answer *a, int64_t *wait_ms, struct err *err)
+static int send_one(struct arm *arm, struct pools_pages *pages, const char *url, const char *api_version, struct arm_answer *a, int64_t *wait_ms, struct err *err)
 {
 	int number = pages->sent++;
 	struct arm_request q = {.method = "GET", .url = url, .api_version = api_version, .class = ARM_LIST, .paid = number > 0 && number < pages->expected};
@@ -81,14 +68,14 @@ int pools_listing_send(struct arm *arm, struct pools_pages *pages, const char *u
 	return arm_send(arm, &q, a, wait_ms, err);
 }
 
-/* Replaces *url by the next page's address. */
-static int one_page(struct arm *arm, struct pools_pages *pages, char **url, struct map *out, struct holders *holders, int64_t *wait_ms, struct err *err)
+/* Replaces *url by the next page's address, which names its api-version itself. */
+static int one_page(struct arm *arm, struct pools_pages *pages, const struct pools_list *list, char **url, int64_t *wait_ms, struct err *err)
 {
 	struct arm_answer a = {0};
-	int sent = pools_listing_send(arm, pages, *url, NULL, &a, wait_ms, err);
+	int sent = send_one(arm, pages, *url, (*url)[0] == '/' ? list->api_version : NULL, &a, wait_ms, err);
 	if (sent == 0) {
 		char *next = NULL;
-		sent = read_page(&a, out, holders, &next, err);
+		sent = read_page(&a, list, &next, err);
 		free(*url);
 		*url = next;
 	}
@@ -96,28 +83,53 @@ static int one_page(struct arm *arm, struct pools_pages *pages, char **url, stru
 	return sent;
 }
 
-static int all_pages(struct arm *arm, const struct azure_environment *e, struct pools_pages *pages, struct map *out, struct holders *holders, int64_t *wait_ms, struct err *err)
+int pools_listing_each(struct arm *arm, struct pools_pages *pages, const char *path, const struct pools_list *list, int64_t *wait_ms, struct err *err)
 {
-	CLEANUP(mem_freep) char *url = arm_pool_path(e, NULL);
+	CLEANUP(mem_freep) char *url = mem_strdup(path);
 	for (int page = 0; url; page++) {
 		if (page == LIMIT_POOL_PAGES)
-			return err_set(err, ERR_LIMIT, "listing the agent pools: more than %d pages", LIMIT_POOL_PAGES);
-		int done = one_page(arm, pages, &url, out, holders, wait_ms, err);
+			return err_set(err, ERR_LIMIT, "listing %s: more than %d pages", list->what, LIMIT_POOL_PAGES);
+		int done = one_page(arm, pages, list, &url, wait_ms, err);
 		if (done != 0)
 			return done;
 	}
 	return 0;
 }
 
+/* --- the pools ------------------------------------------------------------------------------------------------------- */
+
+/* The machines of pools that hold ours; those of others are none of our business. */
+struct found { struct map *out; char (*holders)[POOL_NAME_MAX + 1]; size_t n, cap; };
+
+static void note_holder(struct found *f, const struct agent_pool *p)
+{
+	if (!p->holds_machines || !agent_pool_name_valid(p->name))
+		return;
+	if (f->n == f->cap)
+		f->holders = mem_realloc(f->holders, (f->cap = f->cap ? f->cap * 2 : 4) * sizeof *f->holders);
+	snprintf(f->holders[f->n++], sizeof *f->holders, "%s", p->name);
+}
+
+static void take(void *context, const json_t *pool)
+{
+	struct found *f = context;
+	struct agent_pool p;
+	if (!agent_pool_read(&p, pool))
+		return;
+	map_put(f->out, str_of(p.name), pools_listing_text(pool));
+	note_holder(f, &p);
+}
+
 int pools_listing(struct arm *arm, const struct azure_environment *e, struct pools_pages *pages, struct map *out, int64_t *wait_ms, struct err *err)
 {
-	struct holders holders = {0};
+	struct found found = {.out = out};
+	CLEANUP(mem_freep) char *path = arm_pool_path(e, NULL);
 	pages->sent = 0;
-	int done = all_pages(arm, e, pages, out, &holders, wait_ms, err);
-	for (size_t i = 0; done == 0 && i < holders.n; i++)
-		done = aks_machine_listing(arm, e, holders.names[i], pages, out, wait_ms, err);
+	int done = pools_listing_each(arm, pages, path, &(struct pools_list){.what = "the agent pools", .take = take, .context = &found}, wait_ms, err);
+	for (size_t i = 0; done == 0 && i < found.n; i++)
+		done = aks_machine_listing(arm, e, found.holders[i], pages, out, wait_ms, err);
 	if (done == 0)
 		pages->expected = pages->sent;
-	free(holders.names);
+	free(found.holders);
 	return done;
 }

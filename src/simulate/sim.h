@@ -120,6 +120,7 @@ bool sim_pools_running(const struct simulator *s, const struct sim_pool *p);
 void sim_pools_free(void *pool);
 sim_handler sim_pool_api_put, sim_pool_api_get, sim_pool_api_list, sim_pool_api_delete, sim_pool_api_abort;
 /* For machines too. The list of the pools (of NULL), or of the machines in one; If-Match and If-None-Match; the refusal while `o` runs. */
+void sim_pool_api_reply(struct sim_reply *r, int status, struct sim_pool *p); /* the pool, or the machine, itself */
 void sim_pool_api_list_of(struct simulator *s, struct sim_request *q, const char *of, struct sim_reply *r);
 bool sim_pool_api_conditions(struct simulator *s, const struct sim_request *q, const struct sim_pool *p, struct sim_reply *r);
 void sim_pool_api_busy(struct simulator *s, const struct sim_operation *o, struct sim_reply *r);

@@ -79,15 +79,6 @@ static bool can_put(struct simulator *s, const struct sim_request *q, const stru
 	return false;
 }
 
-static void reply_machine(struct sim_reply *r, int status, struct sim_pool *p)
-{
-	sim_reply_header(r, "ETag", "\"%s\"", p->etag);
-	buf_clear(&r->body);
-	buf_put_str(&r->body, sim_pools_text(p));
-	r->type = "application/json; charset=utf-8";
-	r->status = status;
-}
-
 void sim_machine_api_put(struct simulator *s, struct sim_request *q, struct sim_reply *r)
 {
 	char unit[SIM_UNIT_NAME_MAX + 1];
@@ -104,7 +95,7 @@ void sim_machine_api_put(struct simulator *s, struct sim_request *q, struct sim_
 	sim_machine_show(s, p, q->body);
 	struct sim_operation *o = sim_operations_begin(s, p, is_new ? SIM_CREATE : SIM_UPDATE, &q->effect);
 	sim_operations_headers(s, q, o, r);
-	reply_machine(r, is_new ? 201 : 200, p);
+	sim_pool_api_reply(r, is_new ? 201 : 200, p);
 	sim_operations_run(s, o);
 }
 
@@ -114,7 +105,7 @@ void sim_machine_api_get(struct simulator *s, struct sim_request *q, struct sim_
 {
 	struct sim_pool *p = holder(s, q, r) ? find(s, q->pool, q->parts[4]) : NULL;
 	if (p)
-		reply_machine(r, 200, p);
+		sim_pool_api_reply(r, 200, p);
 	else if (!r->status)
 		sim_errors_answer(s, r, 404, "NotFound", "Machine not found. Machine '%.60s' does not exist in agent pool '%.60s'.", q->parts[4], q->pool);
 }

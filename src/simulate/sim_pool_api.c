@@ -94,7 +94,7 @@ static bool can_put(struct simulator *s, const struct sim_request *q, const stru
 
 /* --- PUT, GET, LIST ---------------------------------------------------------------------------------------------------------- */
 
-static void reply_pool(struct sim_reply *r, int status, struct sim_pool *p)
+void sim_pool_api_reply(struct sim_reply *r, int status, struct sim_pool *p)
 {
 	sim_reply_header(r, "ETag", "\"%s\"", p->etag);
 	buf_clear(&r->body);
@@ -113,7 +113,7 @@ void sim_pool_api_put(struct simulator *s, struct sim_request *q, struct sim_rep
 	/* The first answer always tells of a running operation, as the service does; one that takes no time ends right after. */
 	struct sim_operation *o = sim_operations_begin(s, p, is_new ? SIM_CREATE : SIM_UPDATE, &q->effect);
 	sim_operations_headers(s, q, o, r);
-	reply_pool(r, is_new ? 201 : 200, p);
+	sim_pool_api_reply(r, is_new ? 201 : 200, p);
 	sim_operations_run(s, o);
 }
 
@@ -129,7 +129,7 @@ void sim_pool_api_get(struct simulator *s, struct sim_request *q, struct sim_rep
 {
 	struct sim_pool *p = named(s, q, r);
 	if (p)
-		reply_pool(r, 200, p);
+		sim_pool_api_reply(r, 200, p);
 }
 
 /* The number of a pool, from which the next page goes on, so that pools which come and go between pages shift nothing. */
